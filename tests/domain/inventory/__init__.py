@@ -1,0 +1,1 @@
+"""Inventory: reading exports and surveys, telling operating systems apart, checking facts."""
