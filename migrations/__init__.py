@@ -1,0 +1,71 @@
+"""Bring a database to the newest schema, as its owner."""
+
+from collections.abc import Awaitable, Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+from domain.clock import today
+
+MONTHS_AHEAD = 14
+
+
+def configuration() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def newest_revision() -> str | None:
+    return ScriptDirectory.from_config(configuration()).get_current_head()
+
+
+async def migrate(connect: Callable[[], Awaitable[Any]]) -> None:
+    """Run every migration that is missing, then make the coming months' partitions.
+
+    ``connect`` opens an asyncpg connection as the owner. Safe to call from several processes at once.
+    """
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
+    try:
+        async with engine.connect() as connection:
+            await connection.run_sync(_upgrade)
+    finally:
+        await engine.dispose()
+
+
+async def revision_of(connect: Callable[[], Awaitable[Any]]) -> str | None:
+    """The revision that a database stands at, or None when it is empty."""
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
+    try:
+        async with engine.connect() as connection:
+            return await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
+    finally:
+        await engine.dispose()
+
+
+def _upgrade(connection: Connection) -> None:
+    from migrations.walls import TENANT, monthly_partitions, within_organizations  # noqa: PLC0415  needs alembic's op
+
+    config = configuration()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    existing = frozenset(
+        connection.exec_driver_sql("select relname from pg_class where relname like 'event_20%'").scalars()
+    )
+    wall = f"{TENANT} and {within_organizations('organization_id')}"
+    for statement in monthly_partitions("event", _this_month(), MONTHS_AHEAD, existing=existing, wall=wall):
+        connection.exec_driver_sql(statement)
+    connection.commit()
+
+
+def _this_month() -> date:
+    return today().replace(day=1)

@@ -1,0 +1,147 @@
+"""Who may do what: permissions, and the seven roles as data.
+
+A permission is ``noun:read`` or ``noun:write`` (or a named act); API keys and OAuth clients carry the same strings as
+scopes, and never more of them than their maker has.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from domain.tenancy import Actor, Wall
+
+
+class Permission(StrEnum):
+    access_requests_read = "access_requests:read"
+    access_requests_write = "access_requests:write"
+    api_keys_read = "api_keys:read"
+    api_keys_write = "api_keys:write"
+    assessments_answer = "assessments:answer"
+    assessments_approve = "assessments:approve"
+    assessments_read = "assessments:read"
+    assessments_write = "assessments:write"
+    audit_read = "audit:read"
+    baas_read = "baas:read"
+    baas_write = "baas:write"
+    backups_read = "backups:read"
+    backups_write = "backups:write"
+    billing_read = "billing:read"
+    billing_write = "billing:write"
+    catalogue_read = "catalogue:read"
+    devices_read = "devices:read"
+    devices_write = "devices:write"
+    documents_read = "documents:read"
+    documents_write = "documents:write"
+    engagements_read = "engagements:read"
+    engagements_write = "engagements:write"
+    events_read = "events:read"
+    findings_read = "findings:read"
+    findings_write = "findings:write"
+    flows_read = "flows:read"
+    flows_write = "flows:write"
+    imports_read = "imports:read"
+    imports_write = "imports:write"
+    incidents_read = "incidents:read"
+    incidents_write = "incidents:write"
+    locations_read = "locations:read"
+    locations_write = "locations:write"
+    members_read = "members:read"
+    members_write = "members:write"
+    organizations_read = "organizations:read"
+    organizations_write = "organizations:write"
+    ownership_write = "ownership:write"
+    partners_read = "partners:read"
+    partners_write = "partners:write"
+    policies_read = "policies:read"
+    policies_write = "policies:write"
+    remote_accesses_read = "remote_accesses:read"
+    remote_accesses_write = "remote_accesses:write"
+    segments_read = "segments:read"
+    segments_write = "segments:write"
+    systems_read = "systems:read"
+    systems_write = "systems:write"
+    tasks_complete = "tasks:complete"
+    tasks_read = "tasks:read"
+    tasks_verify = "tasks:verify"
+    tasks_write = "tasks:write"
+    tenant_read = "tenant:read"
+    tenant_write = "tenant:write"
+    vendors_read = "vendors:read"
+    vendors_write = "vendors:write"
+    webhooks_read = "webhooks:read"
+    webhooks_write = "webhooks:write"
+    workforce_read = "workforce:read"
+    workforce_write = "workforce:write"
+
+
+class Role(StrEnum):
+    owner = "owner"
+    admin = "admin"
+    technician = "technician"
+    billing = "billing"
+    auditor = "auditor"
+    practice_admin = "practice_admin"
+    practice_member = "practice_member"
+
+
+EVERYTHING = frozenset(Permission)
+_READS = frozenset(each for each in Permission if each.endswith(":read"))
+_FIELD_WORK = (
+    frozenset(
+        each
+        for each in Permission
+        if each.split(":")[0]
+        not in {"api_keys", "audit", "billing", "members", "ownership", "tenant", "webhooks"}
+    )
+    | {Permission.tenant_read}
+) - {Permission.assessments_approve, Permission.tasks_verify, Permission.organizations_write}
+
+ROLES: dict[Role, frozenset[Permission]] = {
+    Role.owner: EVERYTHING,
+    Role.admin: EVERYTHING - {Permission.ownership_write},
+    Role.technician: _FIELD_WORK,
+    Role.billing: frozenset(
+        {
+            Permission.billing_read,
+            Permission.billing_write,
+            Permission.organizations_read,
+            Permission.locations_read,
+            Permission.tenant_read,
+            Permission.catalogue_read,
+        }
+    ),
+    Role.auditor: _READS,
+    Role.practice_admin: _FIELD_WORK
+    | {Permission.assessments_approve, Permission.tasks_verify, Permission.billing_read},
+    Role.practice_member: frozenset(
+        {
+            Permission.organizations_read,
+            Permission.assessments_read,
+            Permission.assessments_answer,
+            Permission.tasks_read,
+            Permission.tasks_complete,
+            Permission.catalogue_read,
+        }
+    ),
+}
+"""The table of the contract, as data. The two practice roles are always narrowed to some organizations."""
+
+NARROWED = frozenset({Role.practice_admin, Role.practice_member})
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Whoever is acting, with everything that decides what they may do."""
+
+    tenant_id: UUID
+    actor: Actor
+    role: Role
+    permissions: frozenset[Permission]
+    organization_ids: frozenset[UUID] | None = None
+
+    @property
+    def wall(self) -> Wall:
+        return Wall(self.tenant_id, self.organization_ids)
+
+    def may(self, permission: Permission) -> bool:
+        return permission in self.permissions

@@ -1,0 +1,102 @@
+"""The way to Postgres: one engine, one fair gate before it, and transactions that open inside a tenant's wall.
+
+BEGIN and the wall travel in one message, so no statement can ever run before the tenant is set.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from domain.settings import Settings
+from domain.tenancy import Actor, TenantSession, Wall
+
+READ_ONLY = "SET TRANSACTION READ ONLY; "
+
+
+class WalledConnection(asyncpg.Connection[asyncpg.Record]):
+    """An asyncpg connection that appends the wall to every BEGIN it sends."""
+
+    opening: str = ""
+
+    async def execute(self, query: str, *args: object, timeout: float | None = None) -> str:
+        if self.opening and query.startswith("BEGIN"):
+            query = f"{query} {self.opening}"
+        return await super().execute(query, *args, timeout=timeout)
+
+
+class Database:
+    """A pool of connections as the application's role, which owns nothing and cannot pass row security."""
+
+    def __init__(self, target: Mapping[str, Any], settings: Settings) -> None:
+        """``target`` is what :func:`asyncpg.connect` takes: a ``dsn`` (several hosts allowed), or host and role."""
+        self.target = dict(target)
+        self._one_message = settings.begin_in_one_message
+        self._timeouts = {
+            "statement_timeout": str(settings.statement_timeout_ms),
+            "lock_timeout": str(settings.lock_timeout_ms),
+            "idle_in_transaction_session_timeout": "60000",
+            "TimeZone": "UTC",
+            "application_name": "bitewing",
+        }
+        # SQLAlchemy's asynchronous pool is unfair under load; waiting in line before it keeps the slowest request
+        # within a small multiple of the median.
+        self._gate = asyncio.Semaphore(settings.pool_size)
+        self.engine: AsyncEngine = create_async_engine(
+            "postgresql+asyncpg://", async_creator=self.connect, pool_size=settings.pool_size, max_overflow=0
+        )
+
+    async def connect(self) -> WalledConnection:
+        """A connection outside the pool, for the worker's queue and for listeners."""
+        return await asyncpg.connect(
+            **self.target, connection_class=WalledConnection, server_settings=self._timeouts, command_timeout=120
+        )
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+    @asynccontextmanager
+    async def inside(self, wall: Wall, *, read_only: bool = False) -> AsyncIterator[AsyncConnection]:
+        """A pooled connection whose transactions open inside ``wall``."""
+        async with self._gate, self.engine.connect() as connection:
+            driver = (await connection.get_raw_connection()).driver_connection
+            assert isinstance(driver, WalledConnection)
+            opening = (READ_ONLY if read_only else "") + wall.opening()
+            driver.opening = opening if self._one_message else ""
+            try:
+                if not self._one_message:
+                    await connection.exec_driver_sql("SELECT 1")
+                    await driver.execute(opening)
+                yield connection
+            finally:
+                driver.opening = ""
+
+
+@asynccontextmanager
+async def tenant_session(
+    database: Database,
+    wall: Wall,
+    *,
+    actor: Actor,
+    read_only: bool = False,
+    context: Mapping[str, Any] | None = None,
+) -> AsyncIterator[TenantSession]:
+    """The only place that commits. What the block raises rolls back; what it returns is written with its events."""
+    async with database.inside(wall, read_only=read_only) as connection:
+        session = TenantSession(connection, wall=wall, actor=actor, context=context or {})
+        async with session, session.begin():
+            yield session
+            if not read_only:
+                await _finish(session)
+
+
+async def _finish(session: TenantSession) -> None:
+    from domain.events import append_events  # noqa: PLC0415  events are rows too: the wall must exist before them
+    from domain.jobs import enqueue_jobs  # noqa: PLC0415
+
+    await session.flush()
+    await append_events(session)
+    await enqueue_jobs(session)

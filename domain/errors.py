@@ -1,0 +1,109 @@
+"""What can go wrong in the domain, as one tree.
+
+    DomainError
+    ├── Malformed            400  cannot be read at all
+    ├── Unauthenticated      401  nobody we know
+    ├── PaymentRequired      402  not paid, or over a plan's limit
+    ├── Forbidden            403  known, but not allowed
+    ├── NotFound             404  not there, or not yours: the two are never told apart
+    ├── Conflict             409  true elsewhere, not here and now
+    ├── PreconditionFailed   412  If-Match names another version
+    ├── TooLarge             413
+    ├── UnsupportedMedia     415
+    ├── Invalid              422  readable, but wrong; carries one Fault per field
+    └── Unavailable          503  try again later
+
+``api/problems.py`` maps each class to its status once. Raising rolls the transaction back; returning commits it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class DomainError(Exception):
+    """Anything the caller should read about. ``code`` is stable; ``detail`` says what to do."""
+
+    code: ClassVar[str] = "error"
+    title: ClassVar[str] = "The request could not be carried out"
+
+    def __init__(self, detail: str, *, code: str | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.specific_code = code or self.code
+
+
+class Malformed(DomainError):
+    code = "malformed"
+    title = "The request cannot be read"
+
+
+class Unauthenticated(DomainError):
+    code = "unauthenticated"
+    title = "Credentials are missing or not valid"
+
+
+class PaymentRequired(DomainError):
+    code = "payment_required"
+    title = "The subscription does not cover this"
+
+
+class Forbidden(DomainError):
+    code = "forbidden"
+    title = "Your role or scopes do not allow this"
+
+
+class NotFound(DomainError):
+    code = "not_found"
+    title = "There is no such resource"
+
+    def __init__(self, noun: str) -> None:
+        super().__init__(f"There is no such {noun}, or it is not yours to see.")
+
+
+class Conflict(DomainError):
+    code = "conflict"
+    title = "The request conflicts with the current state"
+
+
+class PreconditionFailed(DomainError):
+    code = "precondition_failed"
+    title = "The resource has changed since you read it"
+
+
+class TooLarge(DomainError):
+    code = "too_large"
+    title = "The request is too large"
+
+
+class UnsupportedMedia(DomainError):
+    code = "unsupported_media_type"
+    title = "This kind of content is not accepted here"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong with the input. ``pointer`` is a JSON pointer (RFC 6901) into the body, or the
+    parameter's name behind ``query/`` or ``header/``."""
+
+    pointer: str
+    code: str
+    detail: str
+
+
+class Invalid(DomainError):
+    code = "invalid"
+    title = "The request has fields that are not valid"
+
+    def __init__(self, faults: Sequence[Fault], *, code: str | None = None) -> None:
+        super().__init__(" ".join(f"{fault.pointer}: {fault.detail}" for fault in faults), code=code)
+        self.faults = tuple(faults)
+
+    @classmethod
+    def one(cls, pointer: str, code: str, detail: str) -> "Invalid":
+        return cls([Fault(pointer, code, detail)])
+
+
+class Unavailable(DomainError):
+    code = "unavailable"
+    title = "The service cannot answer just now"

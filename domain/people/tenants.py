@@ -1,0 +1,44 @@
+"""Tenants: who pays for and runs an account. A managed service provider, or a practice that bought directly."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar
+from uuid import UUID
+
+from sqlmodel import Field, SQLModel
+
+from domain.clock import new_id, now
+from domain.tenancy import Fields, instant, json_object, one_of
+
+
+class TenantKind(StrEnum):
+    msp = "msp"
+    practice = "practice"
+
+
+class TenantFields(Fields):
+    name: str = Field(min_length=1, max_length=200)
+    brand: dict[str, Any] = json_object()
+    settings: dict[str, Any] = json_object()
+
+
+class Tenant(TenantFields, table=True):
+    """Stands outside the wall, being the wall itself."""
+
+    id: UUID = Field(default_factory=new_id, primary_key=True)
+    kind: TenantKind = one_of(TenantKind, default=TenantKind.msp)
+    created_at: datetime = instant(default_factory=now)
+    updated_at: datetime = instant(default_factory=now, sa_column_kwargs={"onupdate": now})
+    version: int = 1
+
+    noun: ClassVar[str] = "tenant"
+
+
+class Person(SQLModel, table=True):
+    """One human, who may have seats in several tenants; outside the wall for that reason alone."""
+
+    id: UUID = Field(default_factory=new_id, primary_key=True)
+    email: str = Field(unique=True, max_length=320)
+    name: str = Field(max_length=200)
+    password_hash: str | None = None
+    created_at: datetime = instant(default_factory=now)

@@ -1,0 +1,82 @@
+"""Settings: every knob of the program, read once from ``BITEWING_*`` and frozen.
+
+Without a single variable set the program runs on one machine with its own Postgres; each variable is explained in
+``deploy/env.example``, and a test holds the two together.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+MIB = 1024 * 1024
+
+
+class SettingsError(Exception):
+    """The settings cannot be used. The message lists everything that is missing or wrong, never a value."""
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="BITEWING_", frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    data_dir: Path = Path(".bitewing")
+    database_url: SecretStr | None = None
+    owner_database_url: SecretStr | None = None
+    postgres_binaries: Path | None = None
+    pool_size: Annotated[int, Field(ge=2, le=200)] = 10
+    statement_timeout_ms: Annotated[int, Field(ge=100)] = 30_000
+    lock_timeout_ms: Annotated[int, Field(ge=100)] = 10_000
+    begin_in_one_message: bool = True
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8800
+    public_url: str | None = None
+    body_limit: Annotated[int, Field(ge=1024)] = 16 * MIB
+    upload_limit: Annotated[int, Field(ge=1024)] = 25 * MIB
+    problem_base_url: str = "https://bitewing.example/problems/"
+
+    secret_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    files_url: str | None = None
+
+    log_format: Literal["json", "console"] = "json"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    webhook_allow_http: bool = False
+    webhook_allow_loopback: bool = False
+    webhook_ports: Annotated[tuple[int, ...], NoDecode] = (443,)
+
+    @field_validator("secret_keys", "webhook_ports", mode="before")
+    @classmethod
+    def _split_commas(cls, value: Any) -> Any:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _an_outside_database_needs_its_keys(self) -> "Settings":
+        if self.database_url is not None and not self.secret_keys:
+            raise ValueError("BITEWING_SECRET_KEYS must be set when BITEWING_DATABASE_URL names an outside database")
+        return self
+
+    @property
+    def embedded(self) -> bool:
+        """True when we run our own Postgres under ``data_dir``."""
+        return self.database_url is None
+
+    @property
+    def base_url(self) -> str:
+        """Where clients reach us, without a trailing slash."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+
+def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
+    """Read the environment, or raise :class:`SettingsError` with the whole list of what is wrong."""
+    try:
+        return Settings(**dict(overrides or {}))
+    except ValidationError as error:
+        lines = [f"  {_variable(fault['loc'])}: {fault['msg']}" for fault in error.errors(include_input=False)]
+        raise SettingsError("These settings must be mended before Bitewing can start:\n" + "\n".join(lines)) from None
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    return f"BITEWING_{str(location[0]).upper()}" if location else "settings"

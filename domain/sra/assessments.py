@@ -1,0 +1,96 @@
+"""Assessments: one Security Risk Analysis of one organization, from opening to seal (45 CFR 164.308(a)(1)(ii)(A))."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, ClassVar
+from uuid import UUID
+
+from sqlalchemy import Index, UniqueConstraint, text
+from sqlmodel import Field
+
+from domain.tenancy import (
+    Fields,
+    OrganizationOwned,
+    belongs_to,
+    instant,
+    json_list,
+    json_object,
+    listed_by,
+    one_of,
+    organization_table,
+)
+
+
+class AssessmentStatus(StrEnum):
+    open = "open"
+    sealed = "sealed"
+    superseded = "superseded"
+
+
+class AssessmentFields(Fields):
+    title: str = Field(default="Security Risk Analysis", min_length=1, max_length=200)
+    scope: str | None = Field(default=None, max_length=4000, description="What is in scope, and what is not, with why.")
+    period_start: date | None = None
+    period_end: date | None = None
+
+
+class Assessment(AssessmentFields, OrganizationOwned, table=True):
+    __table_args__ = organization_table(
+        belongs_to("assessment", "previous_id"),
+        Index(
+            "uq_assessment_open",
+            "tenant_id",
+            "organization_id",
+            unique=True,
+            postgresql_where=text("status = 'open'"),
+        ),
+        UniqueConstraint("tenant_id", "organization_id", "number"),
+        listed_by("assessment", "organization_id", "number"),
+    )
+    noun: ClassVar[str] = "assessment"
+
+    number: int
+    """Counts the analyses of this organization: 1, 2, 3 ..."""
+    edition: str
+    """The catalogue's edition that it was opened on."""
+    status: AssessmentStatus = one_of(AssessmentStatus, default=AssessmentStatus.open)
+    previous_id: UUID | None = None
+    evaluated_at: datetime | None = instant(default=None)
+    as_of: datetime | None = instant(default=None)
+    """The moment for which the rules were last evaluated."""
+    undetermined: list[dict[str, Any]] = json_list()
+    unknown_facts: list[dict[str, Any]] = json_list()
+    signatures: list[dict[str, Any]] = json_list()
+    sealed_at: datetime | None = instant(default=None)
+    sealed_sha256: str | None = None
+    dataset: dict[str, Any] | None = json_object()
+    """The frozen data set of a sealed analysis: everything that its report prints."""
+    in_force_until: date | None = None
+    """Last day in effect, once superseded; kept six years from there, 45 CFR 164.316(b)(2)(i)."""
+
+
+class AnswerSource(StrEnum):
+    person = "person"
+    survey = "survey"
+    carried = "carried"
+
+
+class Answer(OrganizationOwned, table=True):
+    """What is said to one topic. Only a row with a ``state`` counts; ``proposal`` never does by itself."""
+
+    __table_args__ = organization_table(
+        belongs_to("assessment"), UniqueConstraint("tenant_id", "assessment_id", "topic_id")
+    )
+    noun: ClassVar[str] = "answer"
+
+    assessment_id: UUID
+    topic_id: str
+    state: str | None = None
+    rationale: str | None = None
+    alternative: str | None = None
+    note: str | None = None
+    evidence: list[dict[str, Any]] = json_list()
+    source: AnswerSource | None = one_of(AnswerSource, default=None)
+    answered_by: UUID | None = None
+    answered_at: datetime | None = instant(default=None)
+    proposal: dict[str, Any] = json_object()

@@ -1,0 +1,41 @@
+"""Every table of the program, imported once, so that the metadata is whole for migrations and for its tests."""
+
+from sqlmodel import SQLModel
+
+from domain.events import Event, EventHead
+from domain.inventory.backups import Backup
+from domain.inventory.devices import Device
+from domain.inventory.flows import Flow
+from domain.inventory.import_runs import ImportRow, ImportRun
+from domain.inventory.locations import Location
+from domain.inventory.organizations import Organization
+from domain.inventory.partners import Partner
+from domain.inventory.policies import Policy
+from domain.inventory.remote_accesses import RemoteAccess
+from domain.inventory.segments import Segment
+from domain.inventory.systems import System
+from domain.inventory.workforce import Workforce
+from domain.outbound.deliveries import Delivery, DeliveryAttempt
+from domain.outbound.endpoints import WebhookEndpoint
+from domain.people.api_keys import ApiKey
+from domain.people.kept_answers import KeptAnswer
+from domain.people.members import Member
+from domain.people.tenants import Person, Tenant
+from domain.remediation.access_requests import AccessRequest
+from domain.remediation.incidents import Incident
+from domain.remediation.tasks import Task, TaskComment, TaskFinding
+from domain.sra.assessments import Answer, Assessment
+from domain.sra.documents import Document
+from domain.sra.findings import Finding
+from domain.vendors.baas import Baa
+from domain.vendors.engagements import Engagement
+from domain.vendors.vendors import Vendor
+
+TABLES: tuple[type[SQLModel], ...] = (
+    AccessRequest, Answer, ApiKey, Assessment, Baa, Backup, Delivery, DeliveryAttempt, Device, Document, Engagement,
+    Event, EventHead, Finding, Flow, ImportRow, ImportRun, Incident, KeptAnswer, Location, Member, Organization, Partner,
+    Person, Policy, RemoteAccess, Segment, System, Task, TaskComment, TaskFinding, Tenant, Vendor, WebhookEndpoint,
+    Workforce,
+)  # fmt: skip
+
+metadata = SQLModel.metadata
