@@ -1,7 +1,7 @@
 """One Postgres server process: make its cluster, start it, ask whether it answers, shut it down.
 
-`postmaster.pid` alone proves nothing: after a crash, or in a restarted container, its number may be that of any process.
-A server counts as running when it answers on its socket, and the kernel then tells who it is.
+`postmaster.pid` alone proves nothing: after a crash, or in a restarted container, its number may be any process's. A
+server counts as running when it answers on its socket, and the kernel then tells who it is.
 """
 
 import dataclasses
@@ -50,7 +50,9 @@ def find_or_launch(
         server = answering(home)
         if server and server.ready:
             if tcp_port and not (server.tcp and server.port == tcp_port):
-                raise EmbeddedPostgresError(f"Postgres already runs in {home.path} without TCP port {tcp_port}: stop it.")
+                raise EmbeddedPostgresError(
+                    f"Postgres already runs in {home.path} without TCP port {tcp_port}: stop it."
+                )
             return server, None
         if server is None:
             process, log_offset = _launch(home, programs, tcp_port=tcp_port, settings=settings)
@@ -174,7 +176,8 @@ def _write_access_rules(home: Home, *, tcp: bool) -> tuple[Path, Path]:
     for path, text in zip(written, (rules, names), strict=True):
         draft = path.with_suffix(".new")
         draft.unlink(missing_ok=True)
-        draft.write_text(text)
+        with draft.open("x") as file:
+            file.write(text)
         draft.chmod(0o644)
         draft.replace(path)
     return written
