@@ -212,3 +212,5 @@ def erase(data_dir: Path, *, shelter: Path = SHELTER) -> None:
         home.erase()
     if home.path != data_dir:
         (data_dir / "moved").unlink()
+        if not any(data_dir.iterdir()):
+            data_dir.rmdir()

@@ -112,8 +112,8 @@ class Home:
 
     def erase(self) -> None:
         """Remove what is ours and leave what else may lie in the directory."""
-        for name in ("cluster", "socket"):
-            shutil.rmtree((self.path / name).resolve(), ignore_errors=True)
+        for directory in (*self.path.glob("cluster*"), (self.path / "socket").resolve()):
+            shutil.rmtree(directory, ignore_errors=True)
         for name in ("socket", "log", "log.old", "users", "lock", "pg_hba.conf", "pg_ident.conf"):
             (self.path / name).unlink(missing_ok=True)
         if not any(self.path.iterdir()):
