@@ -4,7 +4,7 @@ import asyncio
 import ipaddress
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -41,9 +41,7 @@ async def receiver(manner: Manner, *, tls: ssl.SSLContext | None = None) -> Asyn
         seen.connections += 1
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-            length = next(
-                (int(line[15:]) for line in head.lower().split("\r\n") if line.startswith("content-length:")), 0
-            )
+            length = next((int(line[15:]) for line in head.lower().split("\r\n") if line.startswith("content-length:")), 0)
             seen.heads.append(head)
             seen.bodies.append(await reader.readexactly(length))
             answering = asyncio.ensure_future(manner(writer))
@@ -79,6 +77,29 @@ async def silent_listener(*, until_spoken_to: bytes | None = None) -> AsyncGener
         while await reader.read(1024):
             writer.write(until_spoken_to or b"")
         seen.hung_up.set()
+        writer.close()
+
+    server = await asyncio.start_server(listen, "127.0.0.1", 0)
+    seen.port = server.sockets[0].getsockname()[1]
+    try:
+        yield seen
+    finally:
+        server.close()
+
+
+@asynccontextmanager
+async def handshaker(context: ssl.SSLContext) -> AsyncGenerator[Receiver]:
+    """Shakes hands by hand and then stays on the line, so that a last TLS alert is read and not lost in a reset."""
+    seen = Receiver()
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = context.wrap_bio(incoming, outgoing, server_side=True)
+        while arrived := await reader.read(65_536):
+            incoming.write(arrived)
+            with suppress(ssl.SSLError):
+                tls.do_handshake()
+            writer.write(outgoing.read())
         writer.close()
 
     server = await asyncio.start_server(listen, "127.0.0.1", 0)
@@ -158,9 +179,7 @@ class Authority:
         )
         file = self._directory / f"{host}-{certificate.serial_number}.pem"
         file.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
+            key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
             + self._pem(certificate).encode()
         )
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -93,9 +93,7 @@ class TestWhereItGoes:
         assert code_of(answer) == FailureCode.address_not_allowed
         assert inside.connections == 0
 
-    @pytest.mark.parametrize(
-        "bad", ["10.0.0.5", "169.254.169.254", "fd00:ec2::254", "64:ff9b::a00:5", "::ffff:10.0.0.5"]
-    )
+    @pytest.mark.parametrize("bad", ["10.0.0.5", "169.254.169.254", "fd00:ec2::254", "64:ff9b::a00:5", "::ffff:10.0.0.5"])
     async def test_one_bad_address_among_good_ones_spoils_the_name(self, bad: str) -> None:
         egress = Egress(HERE, resolver=leads_to("127.0.0.1", bad))
         async with receiver(answers()) as partner:
@@ -125,9 +123,7 @@ class TestWhereItGoes:
         async with receiver(answers()) as partner:
             assert (await Egress(HERE).post(partner.url("localhost"), {}, b"")).ok
 
-    async def test_proxies_and_authorities_of_the_environment_are_ignored(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_proxies_and_authorities_of_the_environment_are_ignored(self, monkeypatch: pytest.MonkeyPatch) -> None:
         async with receiver(answers()) as proxy, receiver(answers()) as partner:
             for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
                 monkeypatch.setenv(name, proxy.url(path=""))
@@ -165,9 +161,7 @@ class TestWhatIsKept:
         assert answer.ok
         assert (len(answer.body), answer.truncated) == (16_384, True)
 
-    @pytest.mark.parametrize(
-        ("encoding", "packed"), [("gzip", gzip.compress(b"hello")), ("deflate", zlib.compress(b"hello"))]
-    )
+    @pytest.mark.parametrize(("encoding", "packed"), [("gzip", gzip.compress(b"hello")), ("deflate", zlib.compress(b"hello"))])
     async def test_an_answer_packed_unasked_is_unpacked(self, encoding: str, packed: bytes) -> None:
         async with receiver(answers(200, packed, Content_Encoding=encoding)) as partner:
             answer = await Egress(HERE).post(partner.url(), {}, b"")

@@ -30,6 +30,23 @@ async def test_a_redirect_into_our_network_is_stopped_even_if_the_client_follows
     assert refused.value.reason == FailureCode.address_not_allowed
 
 
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("http://login.example/", FailureCode.scheme_not_allowed),
+        ("ftp://login.example/", FailureCode.scheme_not_allowed),
+        ("https://user:hush@login.example/", FailureCode.userinfo_not_allowed),
+        ("https://login.example:22/", FailureCode.port_not_allowed),
+        ("https://2130706433/", FailureCode.host_not_allowed),
+    ],
+)
+async def test_the_url_is_checked_again_for_every_request(url: str, reason: FailureCode) -> None:
+    http = httpx.AsyncClient(transport=GuardedTransport(EgressPolicy(), resolver=leads_to("127.0.0.1")))
+    with pytest.raises(EgressRefused) as refused:
+        await http.get(url)
+    assert refused.value.reason == reason
+
+
 async def test_a_fault_is_a_transport_error_to_the_client() -> None:
     async with receiver(says(b"nonsense\r\n\r\n")) as host, client("127.0.0.1") as http:
         with pytest.raises(httpx.TransportError) as failed:
