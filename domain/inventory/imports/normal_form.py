@@ -9,21 +9,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
 
+from domain.errors import Fault, Invalid
+
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 Switch: TypeAlias = Literal["on", "off", "unknown"]
 Definitions: TypeAlias = Literal["current", "outdated", "expired", "unknown"]
 
 
-class UnreadableImport(Exception):
+class UnreadableImport(Invalid):
     """A file (or the way it was asked to be read) from which nothing can be taken.
 
-    ``code`` is stable and meant for programs, ``detail`` is one sentence for the technician. Neither repeats the
-    content of the file.
+    ``specific_code`` is stable and meant for programs, ``detail`` is one sentence for the technician. Neither repeats
+    the content of the file.
     """
 
-    def __init__(self, code: str, detail: str) -> None:
-        super().__init__(f"{code}: {detail}")
-        self.code = code
+    title = "The import cannot be read"
+
+    def __init__(self, code: str, detail: str, *, pointer: str = "/file") -> None:
+        super().__init__([Fault(pointer, code, detail)], code=code)
         self.detail = detail
 
 

@@ -1,0 +1,105 @@
+"""NinjaOne v2: devices, and beside them the queries for volumes and antivirus, joined by device id.
+
+Only Windows volumes report BitLocker; a Mac stays unknown, not unencrypted.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+
+from domain.inventory.imports.documents import at
+from domain.inventory.imports.drafts import Draft
+from domain.inventory.imports.normal_form import Json, Switch
+from domain.inventory.imports.texts import letters, text_of
+from domain.inventory.imports.words import NO_ANTIVIRUS_FACT, Antivirus
+
+MARKS = frozenset({"systemName", "displayName", "nodeClass", "dnsName", "approvalStatus"})
+
+
+def reader(beside: Mapping[str, list[Json]]) -> Callable[[dict[str, Json]], Draft]:
+    volumes = _by_device(beside.get("volumes", []))
+    products = _by_device(beside.get("antivirus", []))
+
+    def draft(device: dict[str, Json]) -> Draft:
+        identity = text_of(device.get("id"))
+        approval = text_of(device.get("approvalStatus")).upper()
+        windows, machine, places = device.get("os"), device.get("system"), device.get("references")
+        return Draft(
+            source_id=identity,
+            hostnames=(
+                device.get("systemName") or at(machine, "name") or device.get("netbiosName"),
+                _first_label(device.get("dnsName")),
+                device.get("displayName"),
+            ),
+            os_name=at(windows, "name"),
+            os_build=at(windows, "buildNumber"),
+            os_release=at(windows, "releaseId"),
+            last_seen=(device.get("lastContact"),),
+            encryption=_encryption(volumes.get(identity, [])),
+            antivirus=_antivirus(products.get(identity, [])),
+            serials=(at(machine, "serialNumber"), at(machine, "biosSerialNumber")),
+            sites=(at(places, "location", "name"), at(places, "organization", "name")),
+            status="retired" if approval == "DECOMMISSIONED" else "active",
+            skip="not_approved" if approval in ("PENDING", "STAGED") else None,
+        )
+
+    return draft
+
+
+def _encryption(volumes: Iterable[Json]) -> Switch:
+    """Off if any fixed volume is open, converting or suspended; on only if every one is protected."""
+    states = {_volume_encryption(volume) for volume in volumes if _is_fixed(volume)}
+    return "off" if "off" in states else "on" if states == {"on"} else "unknown"
+
+
+def _volume_encryption(volume: Json) -> Switch:
+    protection = letters(text_of(at(volume, "bitLockerStatus", "protectionStatus")))
+    conversion = letters(text_of(at(volume, "bitLockerStatus", "conversionStatus")))
+    if protection in ("unprotected", "pending") or conversion in _OPEN:
+        return "off"
+    return "on" if protection == "protected" else "unknown"
+
+
+def _is_fixed(volume: Json) -> bool:
+    """A volume of unstated type counts as fixed: to leave out an open disk would be the worse mistake."""
+    kind = text_of(at(volume, "deviceType")).casefold()
+    return not any(word in kind for word in ("remov", "network", "compact", "cd", "optical", "ram"))
+
+
+def _antivirus(products: Iterable[Json]) -> Antivirus:
+    """On if any product is on; off only if each is known not to run; otherwise unknown."""
+    states = [
+        (letters(text_of(at(product, "productState"))), letters(text_of(at(product, "definitionStatus"))))
+        for product in products
+    ]
+    running = {definitions for state, definitions in states if state == "on"}
+    if running:
+        return Antivirus("on", "current" if "uptodate" in running else "outdated" if "outofdate" in running else "unknown")
+    if states and all(state in ("off", "snoozed", "expired") for state, _ in states):
+        return Antivirus("off", "expired" if any(state == "expired" for state, _ in states) else "unknown")
+    return NO_ANTIVIRUS_FACT
+
+
+def _by_device(rows: Iterable[Json]) -> dict[str, list[Json]]:
+    by_device: dict[str, list[Json]] = {}
+    for row in rows:
+        by_device.setdefault(text_of(at(row, "deviceId")), []).append(row)
+    by_device.pop("", None)
+    return by_device
+
+
+def _first_label(value: Json) -> str:
+    """The host part of a DNS name; nothing of an address, which network equipment shows here."""
+    name = text_of(value)
+    return "" if _ADDRESS.fullmatch(name) else name.partition(".")[0]
+
+
+_ADDRESS = re.compile(r"[\d.]+|[\da-f:.]*:[\da-f:.]*", re.IGNORECASE)
+_OPEN = {
+    "fullydecrypted",
+    "encryptioninprogress",
+    "decryptioninprogress",
+    "encryptionpaused",
+    "decryptionpaused",
+    "encryptionsuspended",
+    "suspended",
+}
