@@ -4,6 +4,7 @@ BEGIN and the wall travel in one message, so no statement can ever run before th
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,13 +12,14 @@ from typing import Any
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from domain.json_forms import as_json
 from domain.settings import Settings
 from domain.tenancy import Actor, TenantSession, Wall
 
 READ_ONLY = "SET TRANSACTION READ ONLY; "
 
 
-class WalledConnection(asyncpg.Connection[asyncpg.Record]):
+class WalledConnection(asyncpg.Connection):  # pyright: ignore[reportMissingTypeArgument]  subscriptable in the stubs only
     """An asyncpg connection that appends the wall to every BEGIN it sends."""
 
     opening: str = ""
@@ -26,6 +28,10 @@ class WalledConnection(asyncpg.Connection[asyncpg.Record]):
         if self.opening and query.startswith("BEGIN"):
             query = f"{query} {self.opening}"
         return await super().execute(query, *args, timeout=timeout)
+
+
+def _dump_json(value: Any) -> str:
+    return json.dumps(value, default=as_json, allow_nan=False)
 
 
 class Database:
@@ -46,7 +52,12 @@ class Database:
         # within a small multiple of the median.
         self._gate = asyncio.Semaphore(settings.pool_size)
         self.engine: AsyncEngine = create_async_engine(
-            "postgresql+asyncpg://", async_creator=self.connect, pool_size=settings.pool_size, max_overflow=0
+            "postgresql+asyncpg://",
+            async_creator=self.connect,
+            pool_size=settings.pool_size,
+            max_overflow=0,
+            hide_parameters=True,
+            json_serializer=_dump_json,
         )
 
     async def connect(self) -> WalledConnection:

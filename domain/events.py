@@ -6,8 +6,7 @@ follows it never steps over an event that was still being written. Each event's 
 
 import json
 from collections.abc import Mapping
-from datetime import date, datetime
-from enum import Enum
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +16,7 @@ from sqlmodel import Field, SQLModel
 
 from domain.clock import new_id, now, rfc3339
 from domain.jobs import FAN_OUT, enqueue
+from domain.json_forms import as_json
 from domain.tenancy import TenantOwned, TenantSession, tenant_table
 
 
@@ -96,18 +96,3 @@ async def append_events(session: TenantSession) -> None:
     before, last, heard = await connection.fetchrow("SELECT * FROM append_events($1::jsonb)", batch) or (0, 0, False)
     if heard:
         enqueue(session, FAN_OUT, after_sequence=before, up_to_sequence=last)
-
-
-def as_json(value: Any) -> Any:
-    """How dates, ids and enums stand in JSON that we write ourselves."""
-    if isinstance(value, datetime):
-        return rfc3339(value)
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, UUID):
-        return str(value)
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, set | frozenset | tuple):
-        return sorted(value) if isinstance(value, set | frozenset) else list(value)
-    raise TypeError(f"{type(value).__name__} has no JSON form")

@@ -62,6 +62,11 @@ def json_list() -> Any:
     return Field(default_factory=list, sa_type=JSONB(none_as_null=True))  # pyright: ignore[reportArgumentType]  an instance is accepted
 
 
+def json_or_unknown() -> Any:
+    """A JSONB column that may be null: "nobody has said", which is something else than an empty list or object."""
+    return Field(default=None, sa_type=JSONB(none_as_null=True))  # pyright: ignore[reportArgumentType]  an instance is accepted
+
+
 class Fields(SQLModel):
     """What a caller may say about a thing. Unknown members are refused rather than dropped."""
 
@@ -250,8 +255,9 @@ def _name_the_tenant(state: ORMExecuteState) -> None:
         return
     assert isinstance(state.session, WalledSession)
     tenant_id = state.session.wall.tenant_id
+    kinds = {mapper.class_ for mapper in state.all_mappers if "tenant_id" in mapper.columns}
     state.statement = state.statement.options(
-        with_loader_criteria(TenantOwned, lambda row: row.tenant_id == tenant_id, include_aliases=True)
+        *(with_loader_criteria(kind, kind.tenant_id == tenant_id, include_aliases=True) for kind in kinds)
     )
 
 

@@ -58,9 +58,7 @@ def _upgrade(connection: Connection) -> None:
     config = configuration()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
-    existing = frozenset(
-        connection.exec_driver_sql("select relname from pg_class where relname like 'event_20%'").scalars()
-    )
+    existing = frozenset(connection.exec_driver_sql("select relname from pg_class where relname like 'event_20%'").scalars())
     wall = f"{TENANT} and {within_organizations('organization_id')}"
     for statement in monthly_partitions("event", _this_month(), MONTHS_AHEAD, existing=existing, wall=wall):
         connection.exec_driver_sql(statement)

@@ -34,9 +34,7 @@ def grant(table: str, rights: str = "select, insert, update, delete") -> None:
 
 def append_only(table: str) -> None:
     """Refuse to change or remove a row of ``table``, whoever asks: even the owner's statements pass a trigger."""
-    op.execute(
-        f"create trigger append_only before update or delete on {table} for each row execute function refuse_change()"
-    )
+    op.execute(f"create trigger append_only before update or delete on {table} for each row execute function refuse_change()")
 
 
 def monthly_partitions(table: str, first: date, months: int, *, existing: frozenset[str], wall: str) -> Iterable[str]:

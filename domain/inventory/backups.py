@@ -14,8 +14,8 @@ from domain.tenancy import (
     OrganizationOwned,
     belongs_to,
     instant,
-    json_list,
     json_object,
+    json_or_unknown,
     organization_table,
 )
 
@@ -24,7 +24,7 @@ class BackupFields(Fields):
     name: str = Field(min_length=1, max_length=255)
     target_device_id: UUID | None = None
     target_system_id: UUID | None = None
-    covers: list[UUID] | None = json_list()
+    covers: list[UUID] | None = json_or_unknown()
     """Ids of the devices and systems it copies."""
     active: bool = True
     last_success_at: datetime | None = instant(default=None)

@@ -8,11 +8,14 @@ from sqlalchemy import Index, UniqueConstraint, text
 from sqlmodel import Field
 
 from domain.inventory.kinds import AssetStatus, DeviceKind, Encryption
+from domain.inventory.organizations import Organization
+from domain.records import create
 from domain.tenancy import (
     Archivable,
     Factual,
     Fields,
     OrganizationOwned,
+    TenantSession,
     belongs_to,
     instant,
     json_list,
@@ -72,3 +75,8 @@ class Device(DeviceFields, Factual, OrganizationOwned, Archivable, table=True):
     source_id: str | None = None
     stale_since: datetime | None = instant(default=None)
     """Set when a later import from the same source no longer lists it. Never deleted for that."""
+
+
+async def enroll(session: TenantSession, organization: Organization, fields: DeviceFields) -> Device:
+    """Put a device on the inventory of an organization."""
+    return await create(session, Device(**fields.model_dump(), organization_id=organization.id))

@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field
 
-from domain.tenancy import Archivable, Factual, Fields, TenantOwned, json_object, tenant_table
+from domain.records import create
+from domain.tenancy import Archivable, Factual, Fields, TenantOwned, TenantSession, json_object, tenant_table
 
 
 class OrganizationFields(Fields):
@@ -33,3 +34,8 @@ class Organization(OrganizationFields, Factual, TenantOwned, Archivable, table=T
 
     paid_until: date | None = None
     """Written by billing, read here."""
+
+
+async def take_on(session: TenantSession, fields: OrganizationFields) -> Organization:
+    """Add a client to the tenant."""
+    return await create(session, Organization(**fields.model_dump()))

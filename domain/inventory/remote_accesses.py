@@ -12,8 +12,8 @@ from domain.tenancy import (
     Fields,
     OrganizationOwned,
     belongs_to_tenants,
-    json_list,
     json_object,
+    json_or_unknown,
     organization_table,
 )
 
@@ -21,7 +21,7 @@ from domain.tenancy import (
 class RemoteAccessFields(Fields):
     name: str = Field(min_length=1, max_length=255)
     vendor_id: UUID | None = None
-    targets: list[UUID] | None = json_list()
+    targets: list[UUID] | None = json_or_unknown()
     """Ids of the devices and systems it reaches."""
     enabled: bool | None = None
     ref: str | None = Field(default=None, max_length=200)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from sqlalchemy import UniqueConstraint
 from sqlmodel import Field
 
-from domain.tenancy import Archivable, Fields, OrganizationOwned, json_list, one_of, organization_table
+from domain.tenancy import Archivable, Fields, OrganizationOwned, json_or_unknown, one_of, organization_table
 
 
 class WorkforceStatus(StrEnum):
@@ -21,7 +21,7 @@ class WorkforceFields(Fields):
     status: WorkforceStatus = one_of(WorkforceStatus, default=WorkforceStatus.active)
     trained_on: date | None = None
     left_on: date | None = None
-    accounts: list[dict[str, Any]] | None = json_list()
+    accounts: list[dict[str, Any]] | None = json_or_unknown()
     """``{"asset_id": <device or system>, "enabled": true | false | null}`` for each account."""
     ref: str | None = Field(default=None, max_length=200)
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKeyConstraint, UniqueConstraint
 
 from domain.access import Role
-from domain.tenancy import Archivable, TenantOwned, json_list, one_of, tenant_table
+from domain.tenancy import Archivable, TenantOwned, json_or_unknown, one_of, tenant_table
 
 
 class Member(TenantOwned, Archivable, table=True):
@@ -18,6 +18,6 @@ class Member(TenantOwned, Archivable, table=True):
 
     person_id: UUID
     role: Role = one_of(Role)
-    organization_ids: list[str] | None = json_list()
+    organization_ids: list[str] | None = json_or_unknown()
     """The organizations this seat is narrowed to, as text ids; null means all of them."""
     ends_on: date | None = None

@@ -9,6 +9,7 @@ from sqlalchemy import Index, UniqueConstraint, text
 from sqlmodel import Field
 
 from domain.tenancy import (
+    json_or_unknown,
     Fields,
     OrganizationOwned,
     belongs_to,
@@ -63,7 +64,7 @@ class Assessment(AssessmentFields, OrganizationOwned, table=True):
     signatures: list[dict[str, Any]] = json_list()
     sealed_at: datetime | None = instant(default=None)
     sealed_sha256: str | None = None
-    dataset: dict[str, Any] | None = json_object()
+    dataset: dict[str, Any] | None = json_or_unknown()
     """The frozen data set of a sealed analysis: everything that its report prints."""
     in_force_until: date | None = None
     """Last day in effect, once superseded; kept six years from there, 45 CFR 164.316(b)(2)(i)."""

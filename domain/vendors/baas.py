@@ -9,6 +9,7 @@ from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field
 
 from domain.tenancy import (
+    json_or_unknown,
     Archivable,
     Factual,
     Fields,
@@ -41,7 +42,7 @@ class BaaFields(Fields):
     end_on: date | None = Field(default=None, description="Null on a signed agreement: open-ended.")
     amended_on: date | None = None
     breach_notice_days: int | None = Field(default=None, ge=0, le=3650)
-    missing_required_clauses: list[str] | None = json_list()
+    missing_required_clauses: list[str] | None = json_or_unknown()
     """Clause keys of the catalogue that the text lacks. Null: nobody has checked."""
     document_id: UUID | None = None
     ref: str | None = Field(default=None, max_length=200)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field
 
-from domain.tenancy import Archivable, Factual, Fields, TenantOwned, json_list, json_object, one_of, tenant_table
+from domain.tenancy import json_or_unknown, Archivable, Factual, Fields, TenantOwned, json_list, json_object, one_of, tenant_table
 
 
 class VendorStatus(StrEnum):
@@ -22,7 +22,7 @@ class VendorFields(Fields):
     contact_email: str | None = Field(default=None, max_length=320)
     website: str | None = Field(default=None, max_length=300)
     products: list[str] = json_list()
-    subcontractors: list[str] | None = json_list()
+    subcontractors: list[str] | None = json_or_unknown()
     """Null is "not asked", an empty list is "asked, none"."""
     verified_on: date | None = Field(default=None, description="When its safeguards were last verified.")
     ref: str | None = Field(default=None, max_length=200)

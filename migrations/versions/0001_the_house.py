@@ -203,9 +203,7 @@ def make_tables() -> None:
         ),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenant.id"], name=op.f("fk_access_request_tenant_id")),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_access_request")),
-        sa.UniqueConstraint(
-            "tenant_id", "organization_id", "id", name=op.f("uq_access_request_tenant_id_organization_id_id")
-        ),
+        sa.UniqueConstraint("tenant_id", "organization_id", "id", name=op.f("uq_access_request_tenant_id_organization_id_id")),
         sa.UniqueConstraint(
             "tenant_id", "organization_id", "ref", name=op.f("uq_access_request_tenant_id_organization_id_ref")
         ),
@@ -269,18 +267,13 @@ def make_tables() -> None:
         ),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenant.id"], name=op.f("fk_assessment_tenant_id")),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_assessment")),
-        sa.UniqueConstraint(
-            "tenant_id", "organization_id", "id", name=op.f("uq_assessment_tenant_id_organization_id_id")
-        ),
+        sa.UniqueConstraint("tenant_id", "organization_id", "id", name=op.f("uq_assessment_tenant_id_organization_id_id")),
         sa.UniqueConstraint(
             "tenant_id", "organization_id", "number", name=op.f("uq_assessment_tenant_id_organization_id_number")
         ),
     )
     op.create_index(
-        "ix_assessment_organization_id_number",
-        "assessment",
-        ["tenant_id", "organization_id", "number", "id"],
-        unique=False,
+        "ix_assessment_organization_id_number", "assessment", ["tenant_id", "organization_id", "number", "id"], unique=False
     )
     op.create_index(
         "uq_assessment_open",
@@ -318,9 +311,7 @@ def make_tables() -> None:
         ),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenant.id"], name=op.f("fk_delivery_tenant_id")),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_delivery")),
-        sa.UniqueConstraint(
-            "tenant_id", "endpoint_id", "event_id", name=op.f("uq_delivery_tenant_id_endpoint_id_event_id")
-        ),
+        sa.UniqueConstraint("tenant_id", "endpoint_id", "event_id", name=op.f("uq_delivery_tenant_id_endpoint_id_event_id")),
     )
     op.create_index("ix_delivery_endpoint", "delivery", ["tenant_id", "endpoint_id", "id"], unique=False)
     op.create_index(
@@ -358,12 +349,8 @@ def make_tables() -> None:
         ),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenant.id"], name=op.f("fk_document_tenant_id")),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_document")),
-        sa.UniqueConstraint(
-            "tenant_id", "organization_id", "id", name=op.f("uq_document_tenant_id_organization_id_id")
-        ),
-        sa.UniqueConstraint(
-            "tenant_id", "organization_id", "ref", name=op.f("uq_document_tenant_id_organization_id_ref")
-        ),
+        sa.UniqueConstraint("tenant_id", "organization_id", "id", name=op.f("uq_document_tenant_id_organization_id_id")),
+        sa.UniqueConstraint("tenant_id", "organization_id", "ref", name=op.f("uq_document_tenant_id_organization_id_ref")),
     )
     op.create_table(
         "engagement",
@@ -393,18 +380,12 @@ def make_tables() -> None:
             name=op.f("fk_engagement_tenant_id_organization_id"),
         ),
         sa.ForeignKeyConstraint(
-            ["tenant_id", "vendor_id"],
-            ["vendor.tenant_id", "vendor.id"],
-            name=op.f("fk_engagement_tenant_id_vendor_id"),
+            ["tenant_id", "vendor_id"], ["vendor.tenant_id", "vendor.id"], name=op.f("fk_engagement_tenant_id_vendor_id")
         ),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenant.id"], name=op.f("fk_engagement_tenant_id")),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_engagement")),
-        sa.UniqueConstraint(
-            "tenant_id", "organization_id", "id", name=op.f("uq_engagement_tenant_id_organization_id_id")
-        ),
-        sa.UniqueConstraint(
-            "tenant_id", "organization_id", "ref", name=op.f("uq_engagement_tenant_id_organization_id_ref")
-        ),
+        sa.UniqueConstraint("tenant_id", "organization_id", "id", name=op.f("uq_engagement_tenant_id_organization_id_id")),
+        sa.UniqueConstraint("tenant_id", "organization_id", "ref", name=op.f("uq_engagement_tenant_id_organization_id_ref")),
     )
     op.create_index("ix_engagement_vendor", "engagement", ["tenant_id", "vendor_id", "id"], unique=False)
     op.create_table(
@@ -430,9 +411,7 @@ def make_tables() -> None:
         ),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenant.id"], name=op.f("fk_import_run_tenant_id")),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_import_run")),
-        sa.UniqueConstraint(
-            "tenant_id", "organization_id", "id", name=op.f("uq_import_run_tenant_id_organization_id_id")
-        ),
+        sa.UniqueConstraint("tenant_id", "organization_id", "id", name=op.f("uq_import_run_tenant_id_organization_id_id")),
     )
     op.create_index("ix_import_run_organization_id", "import_run", ["tenant_id", "organization_id", "id"], unique=False)
     op.create_table(
@@ -458,12 +437,8 @@ def make_tables() -> None:
         ),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenant.id"], name=op.f("fk_incident_tenant_id")),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_incident")),
-        sa.UniqueConstraint(
-            "tenant_id", "organization_id", "id", name=op.f("uq_incident_tenant_id_organization_id_id")
-        ),
-        sa.UniqueConstraint(
-            "tenant_id", "organization_id", "ref", name=op.f("uq_incident_tenant_id_organization_id_ref")
-        ),
+        sa.UniqueConstraint("tenant_id", "organization_id", "id", name=op.f("uq_incident_tenant_id_organization_id_id")),
+        sa.UniqueConstraint("tenant_id", "organization_id", "ref", name=op.f("uq_incident_tenant_id_organization_id_ref")),
     )
     op.create_table(
         "location",
@@ -486,12 +461,8 @@ def make_tables() -> None:
         ),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenant.id"], name=op.f("fk_location_tenant_id")),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_location")),
-        sa.UniqueConstraint(
-            "tenant_id", "organization_id", "id", name=op.f("uq_location_tenant_id_organization_id_id")
-        ),
-        sa.UniqueConstraint(
-            "tenant_id", "organization_id", "ref", name=op.f("uq_location_tenant_id_organization_id_ref")
-        ),
+        sa.UniqueConstraint("tenant_id", "organization_id", "id", name=op.f("uq_location_tenant_id_organization_id_id")),
+        sa.UniqueConstraint("tenant_id", "organization_id", "ref", name=op.f("uq_location_tenant_id_organization_id_ref")),
     )
     op.create_table(
         "partner",
@@ -516,9 +487,7 @@ def make_tables() -> None:
         sa.ForeignKeyConstraint(["tenant_id"], ["tenant.id"], name=op.f("fk_partner_tenant_id")),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_partner")),
         sa.UniqueConstraint("tenant_id", "organization_id", "id", name=op.f("uq_partner_tenant_id_organization_id_id")),
-        sa.UniqueConstraint(
-            "tenant_id", "organization_id", "ref", name=op.f("uq_partner_tenant_id_organization_id_ref")
-        ),
+        sa.UniqueConstraint("tenant_id", "organization_id", "ref", name=op.f("uq_partner_tenant_id_organization_id_ref")),
     )
     op.create_table(
         "remote_access",
@@ -542,18 +511,12 @@ def make_tables() -> None:
             name=op.f("fk_remote_access_tenant_id_organization_id"),
         ),
         sa.ForeignKeyConstraint(
-            ["tenant_id", "vendor_id"],
-            ["vendor.tenant_id", "vendor.id"],
-            name=op.f("fk_remote_access_tenant_id_vendor_id"),
+            ["tenant_id", "vendor_id"], ["vendor.tenant_id", "vendor.id"], name=op.f("fk_remote_access_tenant_id_vendor_id")
         ),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenant.id"], name=op.f("fk_remote_access_tenant_id")),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_remote_access")),
-        sa.UniqueConstraint(
-            "tenant_id", "organization_id", "id", name=op.f("uq_remote_access_tenant_id_organization_id_id")
-        ),
-        sa.UniqueConstraint(
-            "tenant_id", "organization_id", "ref", name=op.f("uq_remote_access_tenant_id_organization_id_ref")
-        ),
+        sa.UniqueConstraint("tenant_id", "organization_id", "id", name=op.f("uq_remote_access_tenant_id_organization_id_id")),
+        sa.UniqueConstraint("tenant_id", "organization_id", "ref", name=op.f("uq_remote_access_tenant_id_organization_id_ref")),
     )
     op.create_table(
         "task",
@@ -591,9 +554,7 @@ def make_tables() -> None:
         sa.UniqueConstraint("tenant_id", "organization_id", "ref", name=op.f("uq_task_tenant_id_organization_id_ref")),
     )
     op.create_index("ix_task_due_on", "task", ["tenant_id", "due_on", "id"], unique=False)
-    op.create_index(
-        "ix_task_organization_id_due_on", "task", ["tenant_id", "organization_id", "due_on", "id"], unique=False
-    )
+    op.create_index("ix_task_organization_id_due_on", "task", ["tenant_id", "organization_id", "due_on", "id"], unique=False)
     op.create_table(
         "workforce",
         sa.Column("archived_at", sa.DateTime(timezone=True), nullable=True),
@@ -617,12 +578,8 @@ def make_tables() -> None:
         ),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenant.id"], name=op.f("fk_workforce_tenant_id")),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_workforce")),
-        sa.UniqueConstraint(
-            "tenant_id", "organization_id", "id", name=op.f("uq_workforce_tenant_id_organization_id_id")
-        ),
-        sa.UniqueConstraint(
-            "tenant_id", "organization_id", "ref", name=op.f("uq_workforce_tenant_id_organization_id_ref")
-        ),
+        sa.UniqueConstraint("tenant_id", "organization_id", "id", name=op.f("uq_workforce_tenant_id_organization_id_id")),
+        sa.UniqueConstraint("tenant_id", "organization_id", "ref", name=op.f("uq_workforce_tenant_id_organization_id_ref")),
     )
     op.create_table(
         "answer",
@@ -655,9 +612,7 @@ def make_tables() -> None:
         ),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenant.id"], name=op.f("fk_answer_tenant_id")),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_answer")),
-        sa.UniqueConstraint(
-            "tenant_id", "assessment_id", "topic_id", name=op.f("uq_answer_tenant_id_assessment_id_topic_id")
-        ),
+        sa.UniqueConstraint("tenant_id", "assessment_id", "topic_id", name=op.f("uq_answer_tenant_id_assessment_id_topic_id")),
         sa.UniqueConstraint("tenant_id", "organization_id", "id", name=op.f("uq_answer_tenant_id_organization_id_id")),
     )
     op.create_table(
@@ -769,13 +724,9 @@ def make_tables() -> None:
         sa.ForeignKeyConstraint(["tenant_id"], ["tenant.id"], name=op.f("fk_device_tenant_id")),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_device")),
         sa.UniqueConstraint("tenant_id", "organization_id", "id", name=op.f("uq_device_tenant_id_organization_id_id")),
-        sa.UniqueConstraint(
-            "tenant_id", "organization_id", "ref", name=op.f("uq_device_tenant_id_organization_id_ref")
-        ),
+        sa.UniqueConstraint("tenant_id", "organization_id", "ref", name=op.f("uq_device_tenant_id_organization_id_ref")),
     )
-    op.create_index(
-        "ix_device_hostname", "device", ["tenant_id", "organization_id", sa.text("lower(hostname)")], unique=False
-    )
+    op.create_index("ix_device_hostname", "device", ["tenant_id", "organization_id", sa.text("lower(hostname)")], unique=False)
     op.create_index("ix_device_kind", "device", ["tenant_id", "kind", "id"], unique=False)
     op.create_index("ix_device_name", "device", ["tenant_id", "name", "id"], unique=False)
     op.create_index("ix_device_organization", "device", ["tenant_id", "organization_id", "name", "id"], unique=False)
@@ -839,16 +790,11 @@ def make_tables() -> None:
         sa.ForeignKeyConstraint(["tenant_id"], ["tenant.id"], name=op.f("fk_finding_tenant_id")),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_finding")),
         sa.UniqueConstraint("tenant_id", "organization_id", "id", name=op.f("uq_finding_tenant_id_organization_id_id")),
-        sa.UniqueConstraint(
-            "tenant_id", "organization_id", "key", name=op.f("uq_finding_tenant_id_organization_id_key")
-        ),
+        sa.UniqueConstraint("tenant_id", "organization_id", "key", name=op.f("uq_finding_tenant_id_organization_id_key")),
     )
     op.create_index("ix_finding_level_rank", "finding", ["tenant_id", "level_rank", "id"], unique=False)
     op.create_index(
-        "ix_finding_organization_id_level_rank",
-        "finding",
-        ["tenant_id", "organization_id", "level_rank", "id"],
-        unique=False,
+        "ix_finding_organization_id_level_rank", "finding", ["tenant_id", "organization_id", "level_rank", "id"], unique=False
     )
     op.create_table(
         "import_row",
@@ -882,15 +828,10 @@ def make_tables() -> None:
         ),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenant.id"], name=op.f("fk_import_row_tenant_id")),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_import_row")),
-        sa.UniqueConstraint(
-            "tenant_id", "organization_id", "id", name=op.f("uq_import_row_tenant_id_organization_id_id")
-        ),
+        sa.UniqueConstraint("tenant_id", "organization_id", "id", name=op.f("uq_import_row_tenant_id_organization_id_id")),
     )
     op.create_index(
-        "ix_import_row_import_run_id_position",
-        "import_row",
-        ["tenant_id", "import_run_id", "position", "id"],
-        unique=False,
+        "ix_import_row_import_run_id_position", "import_row", ["tenant_id", "import_run_id", "position", "id"], unique=False
     )
     op.create_table(
         "policy",
@@ -920,9 +861,7 @@ def make_tables() -> None:
         sa.ForeignKeyConstraint(["tenant_id"], ["tenant.id"], name=op.f("fk_policy_tenant_id")),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_policy")),
         sa.UniqueConstraint("tenant_id", "organization_id", "id", name=op.f("uq_policy_tenant_id_organization_id_id")),
-        sa.UniqueConstraint(
-            "tenant_id", "organization_id", "key", name=op.f("uq_policy_tenant_id_organization_id_key")
-        ),
+        sa.UniqueConstraint("tenant_id", "organization_id", "key", name=op.f("uq_policy_tenant_id_organization_id_key")),
     )
     op.create_table(
         "segment",
@@ -952,9 +891,7 @@ def make_tables() -> None:
         sa.ForeignKeyConstraint(["tenant_id"], ["tenant.id"], name=op.f("fk_segment_tenant_id")),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_segment")),
         sa.UniqueConstraint("tenant_id", "organization_id", "id", name=op.f("uq_segment_tenant_id_organization_id_id")),
-        sa.UniqueConstraint(
-            "tenant_id", "organization_id", "ref", name=op.f("uq_segment_tenant_id_organization_id_ref")
-        ),
+        sa.UniqueConstraint("tenant_id", "organization_id", "ref", name=op.f("uq_segment_tenant_id_organization_id_ref")),
     )
     op.create_table(
         "system",
@@ -994,9 +931,7 @@ def make_tables() -> None:
         sa.ForeignKeyConstraint(["tenant_id"], ["tenant.id"], name=op.f("fk_system_tenant_id")),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_system")),
         sa.UniqueConstraint("tenant_id", "organization_id", "id", name=op.f("uq_system_tenant_id_organization_id_id")),
-        sa.UniqueConstraint(
-            "tenant_id", "organization_id", "ref", name=op.f("uq_system_tenant_id_organization_id_ref")
-        ),
+        sa.UniqueConstraint("tenant_id", "organization_id", "ref", name=op.f("uq_system_tenant_id_organization_id_ref")),
     )
     op.create_index("ix_system_organization", "system", ["tenant_id", "organization_id", "name", "id"], unique=False)
     op.create_table(
@@ -1011,9 +946,7 @@ def make_tables() -> None:
         sa.Column("author_id", sa.Uuid(), nullable=True),
         sa.Column("text", sa.String(length=10000), nullable=False),
         sa.ForeignKeyConstraint(
-            ["tenant_id", "author_id"],
-            ["member.tenant_id", "member.id"],
-            name=op.f("fk_task_comment_tenant_id_author_id"),
+            ["tenant_id", "author_id"], ["member.tenant_id", "member.id"], name=op.f("fk_task_comment_tenant_id_author_id")
         ),
         sa.ForeignKeyConstraint(
             ["tenant_id", "organization_id", "task_id"],
@@ -1027,9 +960,7 @@ def make_tables() -> None:
         ),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenant.id"], name=op.f("fk_task_comment_tenant_id")),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_task_comment")),
-        sa.UniqueConstraint(
-            "tenant_id", "organization_id", "id", name=op.f("uq_task_comment_tenant_id_organization_id_id")
-        ),
+        sa.UniqueConstraint("tenant_id", "organization_id", "id", name=op.f("uq_task_comment_tenant_id_organization_id_id")),
     )
     op.create_index("ix_task_comment_task_id", "task_comment", ["tenant_id", "task_id", "id"], unique=False)
     op.create_table(
@@ -1069,9 +1000,7 @@ def make_tables() -> None:
         sa.ForeignKeyConstraint(["tenant_id"], ["tenant.id"], name=op.f("fk_backup_tenant_id")),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_backup")),
         sa.UniqueConstraint("tenant_id", "organization_id", "id", name=op.f("uq_backup_tenant_id_organization_id_id")),
-        sa.UniqueConstraint(
-            "tenant_id", "organization_id", "ref", name=op.f("uq_backup_tenant_id_organization_id_ref")
-        ),
+        sa.UniqueConstraint("tenant_id", "organization_id", "ref", name=op.f("uq_backup_tenant_id_organization_id_ref")),
     )
     op.create_table(
         "flow",
@@ -1189,12 +1118,8 @@ def make_tables() -> None:
         ),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenant.id"], name=op.f("fk_task_finding_tenant_id")),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_task_finding")),
-        sa.UniqueConstraint(
-            "tenant_id", "organization_id", "id", name=op.f("uq_task_finding_tenant_id_organization_id_id")
-        ),
-        sa.UniqueConstraint(
-            "tenant_id", "task_id", "finding_id", name=op.f("uq_task_finding_tenant_id_task_id_finding_id")
-        ),
+        sa.UniqueConstraint("tenant_id", "organization_id", "id", name=op.f("uq_task_finding_tenant_id_organization_id_id")),
+        sa.UniqueConstraint("tenant_id", "task_id", "finding_id", name=op.f("uq_task_finding_tenant_id_task_id_finding_id")),
     )
 
 
@@ -1296,8 +1221,7 @@ def freeze_sealed_assessments() -> None:
         end $$
     """)
     op.execute(
-        "create trigger sealed before update or delete on assessment "
-        "for each row execute function refuse_sealed_change()"
+        "create trigger sealed before update or delete on assessment for each row execute function refuse_sealed_change()"
     )
     op.execute("""
         create function refuse_sealed_answer() returns trigger language plpgsql as $$
@@ -1313,8 +1237,7 @@ def freeze_sealed_assessments() -> None:
         end $$
     """)
     op.execute(
-        "create trigger sealed before insert or update or delete on answer "
-        "for each row execute function refuse_sealed_answer()"
+        "create trigger sealed before insert or update or delete on answer for each row execute function refuse_sealed_answer()"
     )
 
 

@@ -1,0 +1,62 @@
+"""The application: its list of routers is the table of contents of the API."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Response
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from sqlalchemy import text
+
+from api import problems
+from api.credentials import Credentials
+from api.telemetry import Measurements, Observed
+from api.v1 import devices, locations, organizations, start
+from domain.runtime import Runtime
+
+ROUTERS = (
+    start.doorstep,
+    start.router,
+    organizations.router,
+    locations.router,
+    devices.router,
+)
+
+
+def build(runtime: Runtime) -> FastAPI:
+    """The application over an open runtime."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.credentials = Credentials(runtime.database)
+        await app.state.credentials.start()
+        yield
+        await app.state.credentials.stop()
+
+    app = FastAPI(title="Bitewing", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.state.runtime = runtime
+    measurements = Measurements()
+    for router in ROUTERS:
+        app.include_router(router, prefix="/v1")
+    _add_plumbing(app, runtime, measurements)
+    problems.install(app)
+    app.add_middleware(Observed, settings=runtime.settings, measurements=measurements)
+    return app
+
+
+def _add_plumbing(app: FastAPI, runtime: Runtime, measurements: Measurements) -> None:
+    @app.get("/healthz", include_in_schema=False)
+    async def healthz() -> JSONResponse:
+        """The process runs."""
+        return JSONResponse({"status": "ok"})
+
+    @app.get("/readyz", include_in_schema=False)
+    async def readyz() -> JSONResponse:
+        """The database answers."""
+        async with runtime.database.engine.connect() as connection:
+            await connection.execute(text("select 1"))
+        return JSONResponse({"status": "ready"})
+
+    @app.get("/metrics", include_in_schema=False)
+    async def metrics() -> Response:
+        return Response(generate_latest(measurements.registry), media_type=CONTENT_TYPE_LATEST)

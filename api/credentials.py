@@ -1,0 +1,100 @@
+"""From an ``Authorization`` header to a principal. Each credential names its tenant, so even its own look-up happens
+behind that tenant's wall: no query in the path of a request looks across tenants.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections import OrderedDict
+from uuid import UUID
+
+import asyncpg
+import structlog
+from fastapi import Request
+
+from domain.access import Principal
+from domain.database import Database, tenant_session
+from domain.errors import Unauthenticated
+from domain.keyring import fingerprint
+from domain.people import api_keys
+from domain.tenancy import NOBODY, Wall
+
+log = structlog.get_logger()
+
+KNOWN_FOR_SECONDS = 60.0
+KNOWN_AT_MOST = 10_000
+REVOKED = api_keys.REVOKED_CHANNEL
+
+
+class Credentials:
+    """Resolves credentials, and remembers them for a minute so that a known one needs no query.
+
+    A revocation, here or in another process, reaches :meth:`_listen` as a notification and is forgotten at once.
+    While that line is down nothing is remembered: a lost connection makes requests slower, never a revoked key valid.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known: OrderedDict[str, tuple[float, Principal]] = OrderedDict()
+        self._listening = False
+        self._listener: asyncio.Task[None] | None = None
+        self._generation = 0
+
+    async def start(self) -> None:
+        self._listener = asyncio.create_task(self._listen())
+
+    async def stop(self) -> None:
+        if self._listener:
+            self._listener.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._listener
+
+    async def principal(self, request: Request) -> Principal:
+        """Who is calling, or :class:`Unauthenticated`."""
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise Unauthenticated("Send an API key as 'Authorization: Bearer bw_...'.")
+        parsed = api_keys.parse(token.strip())
+        if parsed is None:
+            raise Unauthenticated("This is not a credential that Bitewing gave out.")
+        return await self._resolve(*parsed)
+
+    async def _resolve(self, tenant_id: UUID, secret: str) -> Principal:
+        print_of_key = fingerprint(secret)
+        known = self._known.get(print_of_key)
+        if known and known[0] > time.monotonic() and known[1].tenant_id == tenant_id:
+            return known[1]
+        generation = self._generation
+        async with tenant_session(self._database, Wall(tenant_id), actor=NOBODY) as session:
+            principal, expires_in = await api_keys.principal_of(session, print_of_key)
+        if self._listening and generation == self._generation:
+            self._remember(print_of_key, principal, expires_in)
+        return principal
+
+    def _remember(self, print_of_key: str, principal: Principal, expires_in: float) -> None:
+        self._known[print_of_key] = (time.monotonic() + min(KNOWN_FOR_SECONDS, expires_in), principal)
+        while len(self._known) > KNOWN_AT_MOST:
+            self._known.popitem(last=False)
+
+    def _forget_all(self, *_notification: object) -> None:
+        """Revocations are rare and the memory is cheap to fill again, so one of them empties it."""
+        self._generation += 1
+        self._known.clear()
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                connection = await self._database.connect()
+                try:
+                    await connection.add_listener(REVOKED, self._forget_all)
+                    self._listening = True
+                    while not connection.is_closed():
+                        await asyncio.sleep(1)
+                        await connection.execute("SELECT 1")
+                finally:
+                    self._listening = False
+                    self._forget_all()
+                    await connection.close(timeout=1)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+                log.warning("credentials.listener_lost", error=type(error).__name__)
+                await asyncio.sleep(1)

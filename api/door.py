@@ -1,0 +1,276 @@
+"""The one door. A request is read, its caller known, its transaction opened inside that caller's wall; then the route
+acts once, and everything is committed **before** the answer leaves: a 201 is never a lie.
+
+The order of refusal is fixed: 401 (who are you), 403 (your role), 404 (not there, or not yours), 422 (your fields),
+409 (the state of things).
+"""
+
+import inspect
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ValidationError
+
+from api.credentials import Credentials
+from api.once import Once
+from domain.access import Permission, Principal
+from domain.database import tenant_session
+from domain.errors import Fault, Forbidden, Invalid, Malformed, NotFound, PreconditionFailed
+from domain.inventory.organizations import Organization
+from domain.runtime import Runtime
+from domain.tenancy import NOBODY, NOBODYS_TENANT, Fields, TenantOwned, TenantSession, Wall
+
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+Row = TypeVar("Row", bound=TenantOwned)
+
+
+@dataclass
+class Inside:
+    """What a route holds once its caller has come through the door."""
+
+    principal: Principal
+    session: TenantSession
+    runtime: Runtime
+    tagged: TenantOwned | None = None
+    """The single resource that this request is about; its version becomes the ETag."""
+
+    def tag(self, row: Row) -> Row:
+        self.tagged = row
+        return row
+
+
+class DoorRoute(APIRoute):
+    """A route that is entered through the door, with a credential."""
+
+    def get_route_handler(self) -> Handler:
+        handler = super().get_route_handler()
+        known = known_parameters(self)
+
+        async def enter(request: Request) -> Response:
+            runtime = runtime_of(request)
+            credentials: Credentials = request.app.state.credentials
+            principal = await credentials.principal(request)
+            request.state.tenant_id = principal.tenant_id
+            async with tenant_session(
+                runtime.database,
+                principal.wall,
+                actor=principal.actor,
+                read_only=request.method in READS,
+                context=circumstances(request),
+            ) as session:
+                inside = request.state.inside = Inside(principal, session, runtime)
+                refuse_unknown(request, known)
+                response = await act_once(request, session, runtime, handler)
+                if inside.tagged is not None and response.status_code < 300:
+                    response.headers["etag"] = etag(inside.tagged)
+            return response
+
+        return enter
+
+
+class DoorstepRoute(APIRoute):
+    """A route for people without a credential yet: the same manners, nobody's tenant."""
+
+    def get_route_handler(self) -> Handler:
+        handler = super().get_route_handler()
+        known = known_parameters(self)
+
+        async def enter(request: Request) -> Response:
+            runtime = runtime_of(request)
+            async with tenant_session(
+                runtime.database, Wall(NOBODYS_TENANT), actor=NOBODY, context=circumstances(request)
+            ) as session:
+                request.state.doorstep = session
+                refuse_unknown(request, known)
+                return await act_once(request, session, runtime, handler)
+
+        return enter
+
+
+def door_router(tag: str) -> APIRouter:
+    """The router of one noun, behind the door."""
+    return APIRouter(route_class=DoorRoute, tags=[tag])
+
+
+async def act_once(request: Request, session: TenantSession, runtime: Runtime, handler: Handler) -> Response:
+    """Carry the request out, or give the answer that its ``Idempotency-Key`` has had before."""
+    key = request.headers.get("idempotency-key")
+    if key is None or request.method != "POST":
+        return await handler(request)
+    once = Once(session, runtime.keyring, key)
+    already = await once.claim(request, await request.body())
+    if already is not None:
+        return already
+    response = await handler(request)
+    await session.flush()
+    await once.keep(response)
+    return response
+
+
+def runtime_of(request: Request) -> Runtime:
+    runtime: Runtime = request.app.state.runtime
+    return runtime
+
+
+def circumstances(request: Request) -> dict[str, Any]:
+    """What the audit trail keeps of the request itself: no header or body that could hold a secret."""
+    return {
+        "request_id": request.state.request_id,
+        "address": request.client.host if request.client else None,
+        "user_agent": request.headers.get("user-agent", "")[:300] or None,
+    }
+
+
+def known_parameters(route: APIRoute) -> frozenset[str]:
+    """The names of every query parameter that the route or one of its dependencies reads."""
+
+    def names(dependant: Dependant) -> set[str]:
+        own = {field.alias for field in dependant.query_params}
+        return own.union(*(names(each) for each in dependant.dependencies))
+
+    return frozenset(names(route.dependant))
+
+
+def refuse_unknown(request: Request, known: frozenset[str]) -> None:
+    """A misspelt filter that is silently dropped shows far too much; so it is refused."""
+    unknown = sorted(set(request.query_params) - known)
+    if unknown:
+        allowed = ", ".join(sorted(known)) or "none"
+        raise Invalid([Fault(f"query/{name}", "unknown", f"There is no such parameter; known: {allowed}.") for name in unknown])
+
+
+def may(permission: Permission) -> Any:
+    """The dependency that lets a caller pass who has ``permission``."""
+
+    async def check(request: Request) -> Inside:
+        inside: Inside = request.state.inside
+        if not inside.principal.may(permission):
+            raise Forbidden(f"This needs the permission {permission.value!r}, which your role or scopes do not give.")
+        return inside
+
+    check.permission = permission  # pyright: ignore[reportFunctionMemberAccess]  read again by api/openapi.py
+    return Depends(check)
+
+
+async def _doorstep(request: Request) -> TenantSession:
+    session: TenantSession = request.state.doorstep
+    return session
+
+
+Doorstep = Annotated[TenantSession, Depends(_doorstep)]
+
+
+def this(kind: type[Row], parameter: str | None = None) -> Any:
+    """The dependency that fetches the row named by the path, behind the caller's walls.
+
+    On PATCH and DELETE the row is locked and ``If-Match`` is checked. A malformed id is an id of nothing: 404.
+    """
+    name = parameter or f"{kind.noun}_id"
+
+    async def fetch(request: Request, **identifiers: str) -> TenantOwned:
+        inside: Inside = request.state.inside
+        try:
+            identifier = UUID(identifiers[name])
+        except ValueError:
+            raise NotFound(kind.noun) from None
+        changing = request.method in {"PATCH", "DELETE", "PUT"}
+        row = await inside.session.fetch(kind, identifier, lock=changing)
+        if f"{{{name}}}" == request.scope["route"].path.rsplit("/", 1)[-1]:
+            inside.tag(row)
+            if changing:
+                check_if_match(request, row)
+        return row
+
+    request_parameter = inspect.Parameter("request", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=Request)
+    path_parameter = inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=str)
+    fetch.__signature__ = inspect.Signature([request_parameter, path_parameter])  # pyright: ignore[reportFunctionMemberAccess]  FastAPI reads it
+    return Depends(fetch)
+
+
+ThisOrganization = Annotated[Organization, this(Organization)]
+
+
+def etag(row: TenantOwned) -> str:
+    return f'"{row.version}"'
+
+
+def check_if_match(request: Request, row: TenantOwned) -> None:
+    """RFC 9110 section 13.1.1, with the strong comparison."""
+    wanted = request.headers.get("if-match")
+    if wanted is None or wanted.strip() == "*":
+        return
+    if etag(row) not in {each.strip() for each in wanted.split(",")}:
+        raise PreconditionFailed(f"This {row.noun} is now at version {etag(row)}. Read it again and repeat your change.")
+
+
+def merged(fields: type[Fields], row: TenantOwned, changes: Mapping[str, Any]) -> Fields:
+    """``changes`` as a JSON Merge Patch (RFC 7396) upon what the row says now, validated as a whole.
+
+    Absent members stay, null takes a value back to unknown, and objects merge member by member.
+    """
+    unknown = sorted(set(changes) - set(fields.model_fields))
+    if unknown:
+        raise Invalid([Fault(f"/{name}", "unknown", "There is no such field, or it cannot be set here.") for name in unknown])
+    current = {name: getattr(row, name) for name in fields.model_fields if hasattr(row, name)}
+    patched = {**current, **{name: _merge(current.get(name), value) for name, value in changes.items()}}
+    required = {name for name, field in fields.model_fields.items() if field.is_required()}
+    given = {name: value for name, value in patched.items() if value is not None or name in required}
+    try:
+        return fields.model_validate(given)
+    except ValidationError as error:
+        raise Invalid(faults_of(error)) from None
+
+
+def _merge(target: Any, patch: Any) -> Any:
+    if not isinstance(patch, dict):
+        return patch
+    base: dict[str, Any] = dict(target) if isinstance(target, dict) else {}  # pyright: ignore[reportUnknownArgumentType]  JSON
+    for name, value in patch.items():  # pyright: ignore[reportUnknownVariableType]  JSON
+        if value is None:
+            base.pop(name, None)  # pyright: ignore[reportUnknownArgumentType]  JSON
+        else:
+            base[name] = _merge(base.get(name), value)  # pyright: ignore[reportUnknownArgumentType]  JSON
+    return base
+
+
+def faults_of(error: ValidationError) -> list[Fault]:
+    return [
+        Fault("/" + "/".join(str(part) for part in each["loc"]), each["type"], each["msg"])
+        for each in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+
+
+async def _changes(request: Request) -> dict[str, Any]:
+    try:
+        body = await request.json()
+    except ValueError as error:
+        raise Malformed("The body is not JSON.") from error
+    if not isinstance(body, dict):
+        raise Malformed("A merge patch is a JSON object.")
+    return body  # pyright: ignore[reportUnknownVariableType]  JSON
+
+
+Changes = Annotated[dict[str, Any], Depends(_changes)]
+"""The body of a PATCH: a JSON Merge Patch. Give its route ``openapi_extra=patch_of(Fields)``."""
+
+
+def patch_of(fields: type[BaseModel]) -> dict[str, Any]:
+    """How a PATCH body stands in the contract: the fields, none of them required, each may be null."""
+    schema = fields.model_json_schema(ref_template="#/components/schemas/{model}")
+    schema.pop("required", None)
+    schema.pop("$defs", None)
+    schema["title"] = fields.__name__.removesuffix("Fields") + "Changes"
+    content = {"schema": schema}
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {"application/merge-patch+json": content, "application/json": content},
+        }
+    }
+

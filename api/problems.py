@@ -1,0 +1,219 @@
+"""Every error becomes one ``application/problem+json`` (RFC 9457), here and nowhere else.
+
+What the database refuses is translated by the name of its constraint, so a message speaks of fields and never of rows
+that the caller may not see.
+"""
+
+import traceback
+from collections.abc import Mapping
+from typing import Any
+
+import asyncpg
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlmodel import SQLModel
+from starlette.exceptions import HTTPException
+
+from domain import errors
+from domain.errors import DomainError, Fault, Invalid
+
+log = structlog.get_logger()
+
+STATUS: Mapping[type[DomainError], int] = {
+    errors.Malformed: 400,
+    errors.Unauthenticated: 401,
+    errors.PaymentRequired: 402,
+    errors.Forbidden: 403,
+    errors.NotFound: 404,
+    errors.Conflict: 409,
+    errors.PreconditionFailed: 412,
+    errors.TooLarge: 413,
+    errors.UnsupportedMedia: 415,
+    errors.Invalid: 422,
+    errors.Unavailable: 503,
+}
+TITLES = {
+    400: errors.Malformed.title,
+    404: errors.NotFound.title,
+    405: "This resource does not know that method",
+    406: "None of the media types you accept can be had here",
+    413: errors.TooLarge.title,
+    415: errors.UnsupportedMedia.title,
+    429: "Too many requests",
+    500: "Something went wrong on our side",
+}
+BEHIND_THE_WALL = frozenset({"tenant_id", "organization_id"})
+
+
+def install(app: FastAPI) -> None:
+    """Teach the application to answer every error as a problem."""
+    app.add_exception_handler(DomainError, _domain_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, _http_exception)
+    app.add_exception_handler(DBAPIError, _database_error)
+    app.add_exception_handler(asyncpg.PostgresError, _driver_error)
+    app.add_exception_handler(UnicodeEncodeError, _unwritable_text)
+    for unreachable in (PoolTimeout, asyncpg.InterfaceError, ConnectionError):
+        app.add_exception_handler(unreachable, _unreachable)
+
+
+def problem(
+    request: Request,
+    status: int,
+    *,
+    code: str,
+    title: str,
+    detail: str,
+    faults: tuple[Fault, ...] = (),
+    headers: Mapping[str, str] | None = None,
+    **more: Any,
+) -> JSONResponse:
+    base: str = request.app.state.runtime.settings.problem_base_url
+    body: dict[str, Any] = {
+        "type": base + code.replace("_", "-"),
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "instance": request.url.path,
+        "request_id": getattr(request.state, "request_id", None),
+        **more,
+    }
+    if faults:
+        body["errors"] = [{"pointer": each.pointer, "code": each.code, "detail": each.detail} for each in faults]
+    return JSONResponse(body, status, headers=dict(headers or {}), media_type="application/problem+json")
+
+
+async def _domain_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, DomainError)
+    status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+    headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "2"}}.get(status)
+    faults = error.faults if isinstance(error, Invalid) else ()
+    return problem(
+        request, status, code=error.specific_code, title=error.title, detail=error.detail, faults=faults, headers=headers
+    )
+
+
+async def _validation_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    found = error.errors()
+    if any(each["type"] == "json_invalid" for each in found):
+        detail = f"The body is not JSON: {found[0].get('ctx', {}).get('error', 'it cannot be parsed')}."
+        return problem(request, 400, code="malformed", title=errors.Malformed.title, detail=detail)
+    if any(each["loc"][0] == "path" for each in found):
+        return problem(
+            request, 404, code="not_found", title=errors.NotFound.title, detail="There is no such resource."
+        )
+    return await _domain_error(request, Invalid([_fault(each) for each in found]))
+
+
+def _fault(each: Mapping[str, Any]) -> Fault:
+    where, *path = each["loc"]
+    pointer = "/" + "/".join(_escape(str(part)) for part in path) if where == "body" else "/".join(map(str, each["loc"]))
+    code = "unknown" if each["type"] == "extra_forbidden" else each["type"]
+    detail = "There is no such field, or it cannot be set here." if code == "unknown" else each["msg"]
+    return Fault(pointer if path or where != "body" else "", code, detail)
+
+
+def _escape(part: str) -> str:
+    return part.replace("~", "~0").replace("/", "~1")
+
+
+async def _http_exception(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    title = TITLES.get(error.status_code, "The request could not be carried out")
+    code = {404: "not_found", 405: "method_not_allowed", 400: "malformed", 413: "too_large"}.get(error.status_code, "http")
+    detail = {404: "There is nothing at this address.", 405: "Look up the methods of this path in /docs."}
+    return problem(
+        request,
+        error.status_code,
+        code=code,
+        title=title,
+        detail=detail.get(error.status_code, str(error.detail)),
+        headers=error.headers,
+    )
+
+
+async def _database_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, DBAPIError)
+    cause = getattr(error.orig, "__cause__", None)
+    if isinstance(cause, asyncpg.PostgresError):
+        return await _driver_error(request, cause)
+    if isinstance(error, IntegrityError):
+        return problem(request, 409, code="conflict", title=errors.Conflict.title, detail="This conflicts with what is there.")
+    if isinstance(cause, asyncpg.DataError | asyncpg.InterfaceError) or "DataError" in type(error.orig).__name__:
+        return await _domain_error(request, _does_not_fit())
+    if isinstance(error, OperationalError | InterfaceError):
+        return await _unreachable(request, error)
+    return await unexpected(request, error)
+
+
+async def _driver_error(request: Request, error: Exception) -> JSONResponse:
+    """asyncpg's own errors, by their SQLSTATE class."""
+    if isinstance(error, asyncpg.UniqueViolationError):
+        columns = _columns_of(error.constraint_name)
+        named = " and ".join(columns) or "these values"
+        detail = f"There is already a {_noun(error.table_name)} with the same {named}."
+        return problem(request, 409, code="already_exists", title=errors.Conflict.title, detail=detail)
+    if isinstance(error, asyncpg.ForeignKeyViolationError):
+        columns = _columns_of(error.constraint_name)
+        pointer = "/" + (columns[-1] if columns else "")
+        fault = Fault(pointer, "unknown_reference", "This refers to something that is not there, or belongs elsewhere.")
+        return await _domain_error(request, Invalid([fault]))
+    if isinstance(error, asyncpg.RestrictViolationError):
+        return problem(request, 409, code="sealed", title=errors.Conflict.title, detail=f"{error.args[0]}.")
+    if isinstance(error, asyncpg.DataError):
+        return await _domain_error(request, _does_not_fit())
+    if isinstance(
+        error,
+        asyncpg.LockNotAvailableError
+        | asyncpg.DeadlockDetectedError
+        | asyncpg.SerializationError
+        | asyncpg.QueryCanceledError
+        | asyncpg.PostgresConnectionError
+        | asyncpg.CannotConnectNowError
+        | asyncpg.AdminShutdownError
+        | asyncpg.TooManyConnectionsError,
+    ):
+        return await _unreachable(request, error)
+    return await unexpected(request, error)
+
+
+def _does_not_fit() -> Invalid:
+    return Invalid.one("", "does_not_fit", "A value holds a character or a number that cannot be stored, such as NUL.")
+
+
+async def _unwritable_text(request: Request, error: Exception) -> JSONResponse:
+    return await _domain_error(request, _does_not_fit())
+
+
+async def _unreachable(request: Request, error: Exception) -> JSONResponse:
+    log.warning("database.unavailable", error=type(error).__name__)
+    return await _domain_error(request, errors.Unavailable("The database is busy or restarting. Nothing was changed."))
+
+
+async def unexpected(request: Request, error: Exception) -> JSONResponse:
+    """The last resort: the log gets the kind and the place, the caller gets the request id to quote.
+
+    The message of an exception can quote a row or a parameter, so it is not logged.
+    """
+    places = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
+    log.error("request.failed", error=type(error).__name__, places=places[-12:])
+    detail = "Nothing was changed. Quote the request_id when you ask us about it."
+    return problem(request, 500, code="internal", title=TITLES[500], detail=detail)
+
+
+def _columns_of(constraint: str | None) -> list[str]:
+    """The columns that a constraint is about, without those of the wall."""
+    for table in SQLModel.metadata.tables.values():
+        for each in (*table.constraints, *table.indexes):
+            if each.name == constraint and hasattr(each, "columns"):
+                return [column.name for column in each.columns if column.name not in BEHIND_THE_WALL]
+    return []
+
+
+def _noun(table: str | None) -> str:
+    return (table or "resource").replace("_", " ")

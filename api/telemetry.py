@@ -1,0 +1,154 @@
+"""What can be seen of a running program: one log line and one measurement per request, never a body, never a secret.
+
+Also the request's id and its size limit, because both must hold before anything else looks at the request.
+"""
+
+import logging
+import re
+import sys
+import time
+from typing import Any
+
+import structlog
+from fastapi import Request
+from fastapi.responses import JSONResponse
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.problems import problem, unexpected
+from domain.clock import new_id
+from domain.errors import TooLarge
+from domain.settings import Settings
+
+_ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+log = structlog.get_logger()
+
+
+class Measurements:
+    """The program's own Prometheus registry, one per application so that tests do not share it."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "bitewing_requests", "Requests answered.", ["method", "route", "status"], registry=self.registry
+        )
+        self.seconds = Histogram(
+            "bitewing_request_seconds", "Time to answer.", ["method", "route"], registry=self.registry
+        )
+
+
+class Observed:
+    """The outermost layer, in plain ASGI: a wrapper of requests and responses would cost as much as the route."""
+
+    def __init__(self, app: ASGIApp, *, settings: Settings, measurements: Measurements) -> None:
+        self._app = app
+        self._limits = (settings.body_limit, settings.upload_limit)
+        self._measurements = measurements
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        offered = request.headers.get("x-request-id", "")
+        request_id = offered if _ACCEPTABLE_ID.fullmatch(offered) else str(new_id())
+        request.state.request_id = request_id
+        started = time.perf_counter()
+        status = 500
+        begun = False
+
+        async def send_named(message: Message) -> None:
+            nonlocal status, begun
+            if message["type"] == "http.response.start":
+                begun = True
+                status = message["status"]
+                headers: list[tuple[bytes, bytes]] = message.setdefault("headers", [])
+                headers += [
+                    (b"x-request-id", request_id.encode()),
+                    (b"x-content-type-options", b"nosniff"),
+                    (b"referrer-policy", b"no-referrer"),
+                ]
+                if not any(name == b"cache-control" for name, _ in headers):
+                    headers.append((b"cache-control", b"no-store"))
+            await send(message)
+
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
+            limit = self._limit(request)
+            if int(request.headers.get("content-length") or 0) > limit:
+                await _too_large(request, limit)(scope, receive, send_named)
+            else:
+                await self._app(scope, _limited(receive, limit), send_named)
+        except _BodyTooLarge:
+            await _too_large(request, self._limit(request))(scope, receive, send_named)
+        except Exception as error:
+            if begun:
+                raise
+            response = await unexpected(request, error)
+            await response(scope, receive, send_named)
+        finally:
+            self._note(request, status, time.perf_counter() - started)
+            structlog.contextvars.unbind_contextvars("request_id")
+
+    def _limit(self, request: Request) -> int:
+        body, upload = self._limits
+        return max(body, upload) if request.headers.get("content-type", "").startswith("multipart/") else body
+
+    def _note(self, request: Request, status: int, seconds: float) -> None:
+        route = getattr(request.scope.get("route"), "path", "unmatched")
+        self._measurements.requests.labels(request.method, route, str(status)).inc()
+        self._measurements.seconds.labels(request.method, route).observe(seconds)
+        tenant_id = getattr(request.state, "tenant_id", None)
+        log.info(
+            "request",
+            method=request.method,
+            route=route,
+            status=status,
+            ms=round(seconds * 1000, 1),
+            tenant_id=str(tenant_id) if tenant_id else None,
+        )
+
+
+class _BodyTooLarge(Exception):
+    pass
+
+
+def _limited(receive: Receive, limit: int) -> Receive:
+    """A body without a length is counted as it comes."""
+    seen = 0
+
+    async def counted() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > limit:
+            raise _BodyTooLarge
+        return message
+
+    return counted
+
+
+def _too_large(request: Request, limit: int) -> JSONResponse:
+    detail = f"The body may have at most {limit} bytes."
+    return problem(request, 413, code="too_large", title=TooLarge.title, detail=detail, headers={"Connection": "close"})
+
+
+def set_up_logging(settings: Settings) -> None:
+    """Structured logs to standard error: one JSON object a line, or a readable line on a terminal."""
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if settings.log_format == "json"
+        else structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, settings.log_level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")

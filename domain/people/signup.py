@@ -1,0 +1,63 @@
+"""Sign-up: a tenant, its owner, and the owner's first key, in one transaction."""
+
+from dataclasses import dataclass
+
+from pwdlib import PasswordHash
+from pydantic import SecretStr
+from sqlmodel import Field, col, select
+
+from domain.access import ROLES, Principal, Role
+from domain.clock import new_id
+from domain.errors import Conflict
+from domain.events import emit
+from domain.people.api_keys import ApiKeyFields, issue
+from domain.people.members import Member
+from domain.people.tenants import Person, Tenant, TenantKind
+from domain.tenancy import Actor, Fields, TenantSession, one_of
+
+PASSWORDS = PasswordHash.recommended()
+
+
+class SignupFields(Fields):
+    tenant_name: str = Field(min_length=1, max_length=200)
+    kind: TenantKind = one_of(TenantKind, default=TenantKind.msp)
+    name: str = Field(min_length=1, max_length=200, description="The owner's name.")
+    email: str = Field(max_length=320, regex=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")
+    password: SecretStr = Field(min_length=12, max_length=200, description="At least 12 characters.")
+
+
+@dataclass(frozen=True)
+class SignedUp:
+    tenant: Tenant
+    member: Member
+    api_key: str
+
+
+async def sign_up(session: TenantSession, fields: SignupFields) -> SignedUp:
+    """Make a tenant with its owner, from nobody's tenant into the new one."""
+    person = await _person(session, fields)
+    tenant = Tenant(name=fields.tenant_name, kind=fields.kind)
+    session.add(tenant)
+    await session.flush()
+    await session.enter(tenant.id)
+    member = await session.save(Member(id=new_id(), person_id=person.id, role=Role.owner, organization_ids=None))
+    session.actor = Actor("member", member.id, member.id)
+    owner = Principal(tenant.id, session.actor, Role.owner, ROLES[Role.owner])
+    _, text = await issue(session, ApiKeyFields(name="First key"), maker=owner, member_id=member.id)
+    emit(session, "member.created", member, {"role": member.role.value})
+    return SignedUp(tenant, member, text)
+
+
+async def _person(session: TenantSession, fields: SignupFields) -> Person:
+    """A known address must bring its password: whoever signs up with it is then the same person in two tenants."""
+    email = fields.email.lower()
+    password = fields.password.get_secret_value()
+    known = (await session.execute(select(Person).where(col(Person.email) == email))).scalar_one_or_none()
+    if known is None:
+        person = Person(email=email, name=fields.name, password_hash=PASSWORDS.hash(password))
+        session.add(person)
+        await session.flush()
+        return person
+    if known.password_hash is None or not PASSWORDS.verify(password, known.password_hash):
+        raise Conflict("This address cannot be signed up with this password.", code="cannot_sign_up")
+    return known

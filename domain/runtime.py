@@ -1,0 +1,123 @@
+"""What a running process holds: settings, the database, the key ring and the file store, opened and closed together.
+
+On one machine the database is our own, and its passwords and the first key are made once and kept in ``data_dir``.
+"""
+
+import json
+import os
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anyio.to_thread
+import asyncpg
+
+from domain import embedded_postgres
+from domain.database import Database
+from domain.keyring import KeyRing
+from domain.settings import Settings
+from domain.storage import Files, open_files
+
+
+@dataclass(frozen=True)
+class Runtime:
+    settings: Settings
+    database: Database
+    keyring: KeyRing
+    files: Files
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Where the database is, for the application's role and for the owner (None: this process may not migrate)."""
+
+    app: dict[str, Any]
+    owner: dict[str, Any] | None
+    superuser: dict[str, Any] | None = None
+
+    async def connect_as_owner(self) -> "asyncpg.Connection[asyncpg.Record]":
+        if self.owner is None:
+            raise RuntimeError("Set BITEWING_OWNER_DATABASE_URL to migrate: the application's role owns nothing.")
+        return await asyncpg.connect(**self.owner)
+
+
+@asynccontextmanager
+async def database_targets(settings: Settings) -> AsyncIterator[Targets]:
+    """The outside database, or our own one, started if it is not running and stopped when its last user leaves."""
+    if settings.database_url is not None:
+        owner = settings.owner_database_url
+        yield Targets(
+            app={"dsn": settings.database_url.get_secret_value()},
+            owner={"dsn": owner.get_secret_value()} if owner else None,
+        )
+        return
+    kept = kept_secrets(settings.data_dir)
+    running = await anyio.to_thread.run_sync(_start_postgres, settings, kept)
+    try:
+        yield Targets(
+            app=dict(running.dsn(embedded_postgres.APP_ROLE, kept["app_password"])),
+            owner=dict(running.dsn(embedded_postgres.OWNER_ROLE, kept["owner_password"])),
+            superuser=dict(running.dsn(embedded_postgres.SUPERUSER)),
+        )
+    finally:
+        await anyio.to_thread.run_sync(running.stop)
+
+
+@asynccontextmanager
+async def open_runtime(settings: Settings, targets: Targets) -> AsyncIterator[Runtime]:
+    database = Database(targets.app, settings)
+    try:
+        yield Runtime(settings, database, open_keyring(settings), open_files(settings))
+    finally:
+        await database.close()
+
+
+def open_keyring(settings: Settings) -> KeyRing:
+    """The key ring of the settings, or on one machine the one kept beside the data."""
+    if settings.secret_keys:
+        return KeyRing([key.get_secret_value() for key in settings.secret_keys])
+    return KeyRing([kept_secrets(settings.data_dir)["secret_key"]])
+
+
+def kept_secrets(data_dir: Path) -> dict[str, str]:
+    """The passwords and the key of a one-machine installation: made once, readable by their owner only.
+
+    Two processes may start at once; the file is linked into place whole, and the loser of the race reads the winner's.
+    """
+    path = data_dir / "secrets.json"
+    if not path.exists():
+        data_dir.mkdir(parents=True, exist_ok=True)
+        made = {
+            "owner_password": secrets.token_urlsafe(24),
+            "app_password": secrets.token_urlsafe(24),
+            "secret_key": KeyRing.generate_key(),
+        }
+        draft = data_dir / f".secrets-{os.getpid()}-{secrets.token_hex(4)}"
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(made, file)
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    found: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def _start_postgres(settings: Settings, kept: dict[str, str]) -> embedded_postgres.Running:
+    running = embedded_postgres.start(settings.data_dir / "postgres", binaries=settings.postgres_binaries)
+    try:
+        embedded_postgres.bootstrap(
+            running, owner_password=kept["owner_password"], app_password=kept["app_password"]
+        )
+    except BaseException:
+        running.stop()
+        raise
+    return running

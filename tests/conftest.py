@@ -1,0 +1,68 @@
+"""One real server for the whole run: the embedded Postgres, migrated by alembic, and the application over it.
+
+Tests speak HTTP. Every test makes its own tenants and cleans nothing up, so a leak between tenants shows as a failure.
+Every answer is held against the contract on its way to the test.
+"""
+
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import pytest_asyncio
+from fastapi import FastAPI
+
+from api.app import build
+from domain.runtime import Runtime, Targets, database_targets, open_runtime
+from domain.settings import Settings, load_settings
+from migrations import migrate
+from tests.contract import Contract, Held
+from tests.makers import House
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where this run keeps its database and files. Short, because a socket's path may have 107 bytes."""
+    path = tmp_path_factory.mktemp("bw")
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def settings(data_dir: Path) -> Settings:
+    return load_settings({"data_dir": data_dir, "webhook_allow_http": True, "webhook_allow_loopback": True})
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def targets(settings: Settings) -> AsyncIterator[Targets]:
+    async with database_targets(settings) as found:
+        await migrate(found.connect_as_owner)
+        yield found
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def runtime(settings: Settings, targets: Targets) -> AsyncIterator[Runtime]:
+    async with open_runtime(settings, targets) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def app(runtime: Runtime) -> AsyncIterator[FastAPI]:
+    application = build(runtime)
+    async with application.router.lifespan_context(application):
+        yield application
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def http(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A caller without credentials."""
+    transport = Held(httpx.ASGITransport(app, raise_app_exceptions=False), Contract(app))
+    async with httpx.AsyncClient(transport=transport, base_url="http://bitewing.test") as client:
+        yield client
+
+
+@pytest.fixture
+def house(http: httpx.AsyncClient, runtime: Runtime) -> House:
+    """Makes tenants, people and things: see tests/makers.py."""
+    return House(http, runtime)
