@@ -112,7 +112,7 @@ def _gap(topic: Topic, outcomes: Mapping[str, RuleOutcome]) -> Proposal:
     if state is State.no and _clear_subjects(outcomes.values()):
         state = State.partial
     because = [
-        f"{outcome.title} ({rule}): {_names(outcome.fired)}, {len(_subjects(outcome.fired))} of {len(_subjects(outcome.looked_at))}."
+        f"{outcome.title} ({rule}): {_names(outcome.fired)}, {_share(outcome.fired, outcome.looked_at)}."
         for rule, outcome in outcomes.items()
         if outcome.fired
     ]
@@ -151,6 +151,10 @@ def _clear_subjects(outcomes: Iterable[RuleOutcome]) -> set[str]:
         cleared |= _subjects(outcome.cleared)
         other |= _subjects((*outcome.fired, *outcome.undetermined))
     return cleared - other
+
+
+def _share(some: Iterable[Looked], all_of_them: Iterable[Looked]) -> str:
+    return f"{len(_subjects(some))} of {len(_subjects(all_of_them))}"
 
 
 def _subjects(looked: Iterable[Looked]) -> set[str]:
