@@ -63,11 +63,7 @@ def _requirements(read: Catalogue) -> Iterator[str]:
             yield f"{at}: a specification needs its title and the standard it belongs to"
         if row.in_security_rule and row.dental is None and row.type != "paragraph":
             yield f"{at}: a row of the Security Rule says whether it applies to a dental practice"
-        if (
-            row.dental in ("usually_not_applicable", "not_applicable")
-            and row.dental_note is None
-            and row.is_specification
-        ):
+        if row.dental in ("usually_not_applicable", "not_applicable") and row.dental_note is None and row.is_specification:
             yield f"{at}: what does not apply needs a reason"
 
 
@@ -92,9 +88,7 @@ def _topic(read: Catalogue, topic: Topic) -> Iterator[str]:
         yield f"the id does not begin with its section {topic.section}"
     yield from _unresolved(read, topic.citations)
     yield from (f"threat rule {rule} has no row" for rule in topic.threat_rules if rule not in read.threat_by_id)
-    yield from (
-        f"{rule} is in shown_by but not in threat_rules" for rule in topic.shown_by if rule not in topic.threat_rules
-    )
+    yield from (f"{rule} is in shown_by but not in threat_rules" for rule in topic.shown_by if rule not in topic.threat_rules)
     if topic.settled_by_facts and not topic.shown_by:
         yield "settled_by_facts needs rules in shown_by"
     cited = [row for row in (read.requirement(citation) for citation in topic.citations) if row is not None]
@@ -103,9 +97,7 @@ def _topic(read: Catalogue, topic: Topic) -> Iterator[str]:
     if topic.answer_type == "addr":
         if not any(row.type == "addressable" for row in cited):
             yield "an addressable question cites no addressable specification"
-        yield from (
-            f"an addressable question cites {row.key}, which is required" for row in cited if row.type == "required"
-        )
+        yield from (f"an addressable question cites {row.key}, which is required" for row in cited if row.type == "required")
     if (topic.answer_type == "ready", topic.depth == "readiness", bool(topic.proposed)) not in (
         (True, True, True),
         (False, False, False),
@@ -177,9 +169,7 @@ def _scales(read: Catalogue) -> Iterator[str]:
     if [row.level for row in scales.level] != list(STANDARD_LEVELS):
         yield "scales.toml: the levels are the five of the standard, in rising order"
     yield from (
-        f"scales.toml: level {row.level}: its code is {row.level.code}"
-        for row in scales.level
-        if row.code != row.level.code
+        f"scales.toml: level {row.level}: its code is {row.level.code}" for row in scales.level if row.code != row.level.code
     )
     bins = [(row.bin_low, row.bin_high) for row in scales.level]
     if [low for low, _ in bins] != [0, *(high + 1 for _, high in bins[:-1])] or bins[-1][1] != 100:

@@ -143,9 +143,7 @@ class _Files:
             if content is not None:
                 self.faults.append(f"{file}: no [[{name}]]")
             return ()
-        read = (
-            self._row(file, _label(name, number, one), row, one) for number, one in enumerate(cast(list[Any], given), 1)
-        )
+        read = (self._row(file, _label(name, number, one), row, one) for number, one in enumerate(cast(list[Any], given), 1))
         return tuple(one for one in read if one is not None)
 
     def nothing_else(self) -> None:
@@ -153,9 +151,7 @@ class _Files:
             self.faults.append(f"{file}: no part of an edition")
 
     def digest(self) -> str:
-        canonical = json.dumps(
-            self._content, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_as_text
-        )
+        canonical = json.dumps(self._content, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_as_text)
         return hashlib.sha256(canonical.encode()).hexdigest()
 
     def _of(self, file: str, keys: set[str] | None) -> Mapping[str, Any] | None:
