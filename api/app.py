@@ -1,15 +1,18 @@
 """The application: its list of routers is the table of contents of the API."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import text
 
 from api import problems
 from api.credentials import Credentials
+from api.docs import add_docs
+from api.openapi import add_contract
 from api.telemetry import Measurements, Observed
 from api.v1 import devices, locations, organizations, start
 from domain.runtime import Runtime
@@ -27,21 +30,30 @@ def build(runtime: Runtime) -> FastAPI:
     """The application over an open runtime."""
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         app.state.credentials = Credentials(runtime.database)
         await app.state.credentials.start()
         yield
         await app.state.credentials.stop()
 
-    app = FastAPI(title="Bitewing", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Bitewing API", lifespan=lifespan, docs_url=None, redoc_url=None, generate_unique_id_function=_operation_id
+    )
     app.state.runtime = runtime
     measurements = Measurements()
     for router in ROUTERS:
         app.include_router(router, prefix="/v1")
     _add_plumbing(app, runtime, measurements)
+    add_docs(app)
+    add_contract(app)
     problems.install(app)
     app.add_middleware(Observed, settings=runtime.settings, measurements=measurements)
     return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    """The function's name: what a generated client calls the method."""
+    return route.name
 
 
 def _add_plumbing(app: FastAPI, runtime: Runtime, measurements: Measurements) -> None:

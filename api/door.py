@@ -273,4 +273,3 @@ def patch_of(fields: type[BaseModel]) -> dict[str, Any]:
             "content": {"application/merge-patch+json": content, "application/json": content},
         }
     }
-

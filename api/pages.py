@@ -35,7 +35,7 @@ from api.door import Inside
 from domain.errors import Invalid
 from domain.tenancy import TenantOwned
 
-RFC3339 = "'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'"
+RFC3339 = '\'YYYY-MM-DD"T"HH24:MI:SS.US"Z"\''
 DEFAULT_LIMIT = 50
 MOST = 200
 Item = TypeVar("Item", bound=BaseModel)
@@ -156,7 +156,7 @@ class Listing:
         order: Any = self._sorts[sort]
         identifier: Any = col(self._row.id)
         size = bindparam("page_size", type_=Integer())
-        inner = select(
+        inner: Select[Any] = select(
             *(self._column(name).label(name) for name in self._out.model_fields),
             order.label("_sort"),
             identifier.label("_id"),
@@ -187,7 +187,8 @@ class Listing:
         encoded = func.translate(func.encode(octets, _literal("'base64'")), _literal("E'+/\\n'"), _literal("'-_'"))
         following_page = case((func.count() > size, func.to_json(encoded)), else_=_literal("'null'::json"))
         data = func.coalesce(func.json_agg(item).filter(numbered.c._n <= size), _literal("'[]'::json"))
-        return select(cast(func.json_build_object(_literal("'data'"), data, _literal("'next'"), following_page), postgresql.TEXT))
+        whole = func.json_build_object(_literal("'data'"), data, _literal("'next'"), following_page)
+        return select(cast(whole, postgresql.TEXT))
 
     def _column(self, name: str) -> Any:
         return self._columns[name] if name in self._columns else col(getattr(self._row, name))
@@ -202,7 +203,7 @@ def _as_json(column: Any) -> Any:
 
 def _literal(sql: str) -> Any:
     """A constant of ours written into the statement itself, so that only real values are parameters."""
-    return literal_column(sql)
+    return literal_column(sql)  # pyright: ignore[reportUnknownVariableType]  its type is given by the SQL
 
 
 def filters_of(row: type[SQLModel], *names: str) -> dict[str, ColumnElement[bool]]:

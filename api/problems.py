@@ -13,8 +13,10 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy import Index
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.schema import ColumnCollectionConstraint
 from sqlmodel import SQLModel
 from starlette.exceptions import HTTPException
 
@@ -104,9 +106,7 @@ async def _validation_error(request: Request, error: Exception) -> JSONResponse:
         detail = f"The body is not JSON: {found[0].get('ctx', {}).get('error', 'it cannot be parsed')}."
         return problem(request, 400, code="malformed", title=errors.Malformed.title, detail=detail)
     if any(each["loc"][0] == "path" for each in found):
-        return problem(
-            request, 404, code="not_found", title=errors.NotFound.title, detail="There is no such resource."
-        )
+        return problem(request, 404, code="not_found", title=errors.NotFound.title, detail="There is no such resource.")
     return await _domain_error(request, Invalid([_fault(each) for each in found]))
 
 
@@ -210,7 +210,7 @@ def _columns_of(constraint: str | None) -> list[str]:
     """The columns that a constraint is about, without those of the wall."""
     for table in SQLModel.metadata.tables.values():
         for each in (*table.constraints, *table.indexes):
-            if each.name == constraint and hasattr(each, "columns"):
+            if each.name == constraint and isinstance(each, ColumnCollectionConstraint | Index):
                 return [column.name for column in each.columns if column.name not in BEHIND_THE_WALL]
     return []
 

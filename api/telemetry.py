@@ -32,9 +32,7 @@ class Measurements:
         self.requests = Counter(
             "bitewing_requests", "Requests answered.", ["method", "route", "status"], registry=self.registry
         )
-        self.seconds = Histogram(
-            "bitewing_request_seconds", "Time to answer.", ["method", "route"], registry=self.registry
-        )
+        self.seconds = Histogram("bitewing_request_seconds", "Time to answer.", ["method", "route"], registry=self.registry)
 
 
 class Observed:

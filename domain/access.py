@@ -90,8 +90,7 @@ _FIELD_WORK = (
     frozenset(
         each
         for each in Permission
-        if each.split(":")[0]
-        not in {"api_keys", "audit", "billing", "members", "ownership", "tenant", "webhooks"}
+        if each.split(":")[0] not in {"api_keys", "audit", "billing", "members", "ownership", "tenant", "webhooks"}
     )
     | {Permission.tenant_read}
 ) - {Permission.assessments_approve, Permission.tasks_verify, Permission.organizations_write}
@@ -111,8 +110,7 @@ ROLES: dict[Role, frozenset[Permission]] = {
         }
     ),
     Role.auditor: _READS,
-    Role.practice_admin: _FIELD_WORK
-    | {Permission.assessments_approve, Permission.tasks_verify, Permission.billing_read},
+    Role.practice_admin: _FIELD_WORK | {Permission.assessments_approve, Permission.tasks_verify, Permission.billing_read},
     Role.practice_member: frozenset(
         {
             Permission.organizations_read,

@@ -5,7 +5,7 @@ BEGIN and the wall travel in one message, so no statement can ever run before th
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -70,7 +70,7 @@ class Database:
         await self.engine.dispose()
 
     @asynccontextmanager
-    async def inside(self, wall: Wall, *, read_only: bool = False) -> AsyncIterator[AsyncConnection]:
+    async def inside(self, wall: Wall, *, read_only: bool = False) -> AsyncGenerator[AsyncConnection]:
         """A pooled connection whose transactions open inside ``wall``."""
         async with self._gate, self.engine.connect() as connection:
             driver = (await connection.get_raw_connection()).driver_connection
@@ -94,7 +94,7 @@ async def tenant_session(
     actor: Actor,
     read_only: bool = False,
     context: Mapping[str, Any] | None = None,
-) -> AsyncIterator[TenantSession]:
+) -> AsyncGenerator[TenantSession]:
     """The only place that commits. What the block raises rolls back; what it returns is written with its events."""
     async with database.inside(wall, read_only=read_only) as connection:
         session = TenantSession(connection, wall=wall, actor=actor, context=context or {})

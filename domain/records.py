@@ -46,7 +46,7 @@ async def change(session: TenantSession, row: Row, values: Mapping[str, Any] | B
     return row
 
 
-async def archive(session: TenantSession, row: Row) -> None:
+async def archive(session: TenantSession, row: TenantOwned) -> None:
     """Take a row out of the lists. It is kept, because the analyses that name it are kept."""
     assert isinstance(row, Archivable)
     if row.archived_at is None:

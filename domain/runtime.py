@@ -6,7 +6,7 @@ On one machine the database is our own, and its passwords and the first key are 
 import json
 import os
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,10 @@ from domain.database import Database
 from domain.keyring import KeyRing
 from domain.settings import Settings
 from domain.storage import Files, open_files
+
+
+class NoOwner(Exception):
+    """Something needs the owner of the database, and the settings do not name one."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +44,12 @@ class Targets:
 
     async def connect_as_owner(self) -> "asyncpg.Connection[asyncpg.Record]":
         if self.owner is None:
-            raise RuntimeError("Set BITEWING_OWNER_DATABASE_URL to migrate: the application's role owns nothing.")
+            raise NoOwner("Set BITEWING_OWNER_DATABASE_URL to migrate: the application's role owns nothing.")
         return await asyncpg.connect(**self.owner)
 
 
 @asynccontextmanager
-async def database_targets(settings: Settings) -> AsyncIterator[Targets]:
+async def database_targets(settings: Settings) -> AsyncGenerator[Targets]:
     """The outside database, or our own one, started if it is not running and stopped when its last user leaves."""
     if settings.database_url is not None:
         owner = settings.owner_database_url
@@ -67,7 +71,7 @@ async def database_targets(settings: Settings) -> AsyncIterator[Targets]:
 
 
 @asynccontextmanager
-async def open_runtime(settings: Settings, targets: Targets) -> AsyncIterator[Runtime]:
+async def open_runtime(settings: Settings, targets: Targets) -> AsyncGenerator[Runtime]:
     database = Database(targets.app, settings)
     try:
         yield Runtime(settings, database, open_keyring(settings), open_files(settings))
@@ -114,9 +118,7 @@ def kept_secrets(data_dir: Path) -> dict[str, str]:
 def _start_postgres(settings: Settings, kept: dict[str, str]) -> embedded_postgres.Running:
     running = embedded_postgres.start(settings.data_dir / "postgres", binaries=settings.postgres_binaries)
     try:
-        embedded_postgres.bootstrap(
-            running, owner_password=kept["owner_password"], app_password=kept["app_password"]
-        )
+        embedded_postgres.bootstrap(running, owner_password=kept["owner_password"], app_password=kept["app_password"])
     except BaseException:
         running.stop()
         raise

@@ -76,7 +76,8 @@ class Fields(SQLModel):
 class TenantOwned(SQLModel):
     """A row behind the wall. ``version`` counts changes: it is the ETag, and refuses lost updates."""
 
-    tenant_id: UUID = Field(primary_key=True)
+    tenant_id: UUID = Field(default=None, primary_key=True)
+    """Given by the session as the row is written; nobody else names it."""
     id: UUID = Field(default_factory=new_id, primary_key=True)
     created_at: datetime = instant(default_factory=now)
     updated_at: datetime = instant(default_factory=now, sa_column_kwargs={"onupdate": now})

@@ -39,7 +39,11 @@ class Caller:
         return await self.request("GET", path, **arguments)
 
     async def post(self, path: str, body: Any = None, **arguments: Any) -> httpx.Response:
-        return await self.request("POST", path, json=body, **arguments) if body is not None else await self.request("POST", path, **arguments)
+        return (
+            await self.request("POST", path, json=body, **arguments)
+            if body is not None
+            else await self.request("POST", path, **arguments)
+        )
 
     async def put(self, path: str, body: Any, **arguments: Any) -> httpx.Response:
         return await self.request("PUT", path, json=body, **arguments)

@@ -61,9 +61,7 @@ def parse(key: str) -> tuple[UUID, str] | None:
     return (UUID(match[1]), key) if match else None
 
 
-async def issue(
-    session: TenantSession, fields: ApiKeyFields, *, maker: Principal, member_id: UUID
-) -> tuple[ApiKey, str]:
+async def issue(session: TenantSession, fields: ApiKeyFields, *, maker: Principal, member_id: UUID) -> tuple[ApiKey, str]:
     """A new key for a member, and its text, which is never seen again. Its scopes stay within its maker's."""
     unknown = [scope for scope in fields.scopes if scope not in set(EVERYTHING)]
     beyond = [scope for scope in fields.scopes if scope not in unknown and not maker.may(Permission(scope))]
@@ -123,8 +121,6 @@ async def principal_of(session: TenantSession, print_of_key: str) -> tuple[Princ
         actor=Actor("api_key", key.id, member.id),
         role=member.role,
         permissions=rights & frozenset(Permission(scope) for scope in key.scopes) if key.scopes else rights,
-        organization_ids=None
-        if member.organization_ids is None
-        else frozenset(UUID(each) for each in member.organization_ids),
+        organization_ids=None if member.organization_ids is None else frozenset(UUID(each) for each in member.organization_ids),
     )
     return principal, (key.expires_at - moment).total_seconds() if key.expires_at else float("inf")

@@ -1249,4 +1249,5 @@ def make_job_queue() -> None:
         connection.exec_driver_sql(statement)
     for table in ("pgqueuer", "pgqueuer_log", "pgqueuer_schedules", "pgqueuer_statistics"):
         grant(table, "all")
+    grant("alembic_version", "select")
     op.execute("grant usage on all sequences in schema public to bitewing_app")

@@ -1,0 +1,124 @@
+"""``bitewing``: the command line. Each command is one sentence here; what it does stands elsewhere."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import uvloop
+
+from api.telemetry import set_up_logging
+from domain.settings import Settings, SettingsError, load_settings
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def up() -> None:
+    """Run everything on one machine: Postgres if needed, migrations, API and worker."""
+    from api.serving import up as run_everything  # noqa: PLC0415  a command loads only what it runs
+
+    _run(run_everything(_settings()))
+
+
+@app.command()
+def serve() -> None:
+    """Serve the API. The database must be migrated."""
+    from api.serving import serve as serve_api  # noqa: PLC0415
+
+    _run(serve_api(_settings()))
+
+
+@app.command()
+def worker() -> None:
+    """Do the queued work: deliveries, reports, reminders. Start as many as you like."""
+    _run(_worker(_settings()))
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to the newest schema, as its owner."""
+    _run(_migrate(_settings()))
+
+
+@app.command()
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="Exit when done instead of staying up.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the account as one JSON object.")] = False,
+) -> None:
+    """Run the main job end to end on a sample practice: from an RMM export to a sealed analysis and a signed webhook."""
+    from api.demo import run_demo  # noqa: PLC0415
+
+    _run(run_demo(_settings(log_level="warning"), once=once, as_json=as_json))
+
+
+@app.command()
+def doctor() -> None:
+    """Check the installation and say what to mend. Exits with 1 if something must be mended."""
+    from api.doctor import examine  # noqa: PLC0415
+
+    raise typer.Exit(0 if _run(examine(_settings())) else 1)
+
+
+@app.command()
+def openapi(path: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("openapi/v1.json")) -> None:
+    """Write the contract."""
+    from api.openapi import as_text, contract_of_the_program  # noqa: PLC0415
+
+    path.write_text(as_text(contract_of_the_program()), encoding="utf-8")
+
+
+async def _worker(settings: Settings) -> None:
+    from api.serving import run_worker  # noqa: PLC0415
+
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await run_worker(settings, stop)
+
+
+async def _migrate(settings: Settings) -> None:
+    from domain.runtime import database_targets  # noqa: PLC0415
+    from migrations import migrate as run_migrations  # noqa: PLC0415
+
+    async with database_targets(settings) as targets:
+        await run_migrations(targets.connect_as_owner)
+
+
+def _settings(**overrides: Any) -> Settings:
+    try:
+        settings = load_settings(overrides)
+    except SettingsError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    set_up_logging(settings)
+    return settings
+
+
+def _run(job: Coroutine[Any, Any, Any]) -> Any:
+    """Run a command; what its user can mend is said in one sentence, without a traceback."""
+    try:
+        return uvloop.run(job)
+    except _speakable() as error:
+        typer.echo(f"bitewing: {error}", err=True)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+def _speakable() -> tuple[type[Exception], ...]:
+    from api.serving import NotMigrated  # noqa: PLC0415
+    from domain.embedded_postgres import EmbeddedPostgresError  # noqa: PLC0415
+    from domain.keyring import KeyRingError  # noqa: PLC0415
+    from domain.runtime import NoOwner  # noqa: PLC0415
+
+    return (NotMigrated, NoOwner, EmbeddedPostgresError, KeyRingError, OSError)
+
+
+def main() -> None:
+    """The entry point of the ``bitewing`` script."""
+    sys.argv[0] = "bitewing"
+    app()

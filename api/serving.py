@@ -1,0 +1,125 @@
+"""Running the program: the API, the worker, or both in one process for one machine."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import uvicorn
+
+from api.app import build
+from domain.runtime import Runtime, Targets, database_targets, open_runtime
+from domain.settings import Settings
+from domain.worker import work
+from migrations import migrate, newest_revision, revision_of
+
+GRACE_SECONDS = 10
+
+
+class NotMigrated(Exception):
+    """The database has not the schema that this version needs."""
+
+
+class Server(uvicorn.Server):
+    """uvicorn, telling when it listens, and on which port."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[object] | None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  uvicorn leaves it untyped
+        await super().startup(sockets)  # pyright: ignore[reportArgumentType]
+        self.listening.set()
+
+    @property
+    def port(self) -> int:
+        return self.servers[0].sockets[0].getsockname()[1]
+
+
+@asynccontextmanager
+async def opened(settings: Settings, *, migrating: bool) -> AsyncGenerator[tuple[Runtime, Targets]]:
+    """The runtime over a database with the right schema: brought to it, or refused without it."""
+    async with database_targets(settings) as targets:
+        if migrating:
+            await migrate(targets.connect_as_owner)
+        async with open_runtime(settings, targets) as runtime:
+            if not migrating:
+                await _check_schema(runtime)
+            yield runtime, targets
+
+
+async def _check_schema(runtime: Runtime) -> None:
+    found, needed = await revision_of(runtime.database.connect), newest_revision()
+    if found != needed:
+        raise NotMigrated(f"The database is at {found or 'nothing'}, this version needs {needed}. Run: bitewing migrate")
+
+
+def server(runtime: Runtime) -> Server:
+    settings = runtime.settings
+    config = uvicorn.Config(
+        build(runtime),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        lifespan="on",
+    )
+    return Server(config)
+
+
+async def serve(settings: Settings) -> None:
+    """Answer requests until told to stop."""
+    async with opened(settings, migrating=False) as (runtime, _):
+        await server(runtime).serve()
+
+
+async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
+    """Do the queued work until told to stop."""
+    async with opened(settings, migrating=False) as (runtime, _):
+        await work(runtime, stop)
+
+
+@dataclass(frozen=True)
+class Everything:
+    """API and worker in one process."""
+
+    runtime: Runtime
+    api: Server
+    _tasks: frozenset[asyncio.Task[None]]
+
+    async def until_told(self) -> None:
+        """uvicorn hears SIGINT and SIGTERM. A worker that fails takes the process with it, to be started anew."""
+        done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+
+
+@asynccontextmanager
+async def everything(settings: Settings) -> AsyncGenerator[Everything]:
+    """Migrate, listen and work; the end of the block ends them in order: answers first, then jobs, then Postgres."""
+    async with opened(settings, migrating=True) as (runtime, _):
+        stop = asyncio.Event()
+        api = server(runtime)
+        serving = asyncio.create_task(api.serve())
+        worker = asyncio.create_task(work(runtime, stop))
+        running = Everything(runtime, api, frozenset({serving, worker}))
+        listening = asyncio.create_task(api.listening.wait())
+        try:
+            await asyncio.wait({listening, serving, worker}, return_when=asyncio.FIRST_COMPLETED)
+            if not api.listening.is_set():
+                await running.until_told()
+            yield running
+        finally:
+            listening.cancel()
+            api.should_exit = True
+            await asyncio.wait({serving})
+            stop.set()
+            await worker
+
+
+async def up(settings: Settings) -> None:
+    """Everything on one machine, until told to stop."""
+    async with everything(settings) as running:
+        await running.until_told()
