@@ -5,16 +5,14 @@ that never sends anything needs no agreement, and needs one the day remote suppo
 never "not required". The reasons are data: ``baa_reasons.toml`` of the catalogue, in the order in which they are tried.
 """
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
-from importlib.resources import files
 from types import MappingProxyType
 from typing import Any, Literal
 
 from domain.known import as_date, flag, is_mapping, known
+from domain.sra.catalogue import BaaWords, catalogue
 
 Outcome = Literal["required", "needs_facts", "not_required"]
 
@@ -35,30 +33,6 @@ MSP_ENGAGEMENT: Mapping[str, Any] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
-    """One row of baa_reasons.toml. ``order`` is its place in the file."""
-
-    order: int
-    code: str
-    decision: Outcome
-    role: str
-    sentence: str
-    citation: str
-    citations: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Reasons:
-    """The reasons of one edition, with the words they hang on."""
-
-    by_code: Mapping[str, Reason]
-    services_needing_a_role_decision: frozenset[str]
-    services_named_in_the_definition: frozenset[str]
-    treating_partners: frozenset[str]
-    health_plans: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
 class Decision:
     """``role`` is a word of 160.103 as we use it, or "undetermined". ``missing`` names the facts that would decide."""
 
@@ -76,102 +50,77 @@ class Decision:
         return None if self.role == "undetermined" else self.role
 
 
-@cache
-def reasons(edition: str = "2026.1") -> Reasons:
-    """Read once per edition. Raises FileNotFoundError for an edition that is not in the package."""
-    source = files("domain.sra.catalogue").joinpath(edition, "baa_reasons.toml")
-    content = tomllib.loads(source.read_text("utf-8"))
-    rows = [
-        Reason(
-            order=order,
-            code=row["code"],
-            decision=row["decision"],
-            role=row["role"],
-            sentence=row["sentence"],
-            citation=row["citation"],
-            citations=tuple(row["citations"]),
-        )
-        for order, row in enumerate(content["reason"])
-    ]
-    return Reasons(
-        by_code=MappingProxyType({row.code: row for row in rows}),
-        services_needing_a_role_decision=frozenset(content["services_needing_a_role_decision"]),
-        services_named_in_the_definition=frozenset(content["services_named_in_the_definition"]),
-        treating_partners=frozenset(content["treating_partners"]),
-        health_plans=frozenset(content["health_plans"]),
-    )
-
-
 def decide_vendor(
-    engagements: Iterable[tuple[str, Mapping[str, Any]]], *, as_of: date, using: Reasons | None = None
+    engagements: Iterable[tuple[str, Mapping[str, Any]]], *, as_of: date, words: BaaWords | None = None
 ) -> Decision:
     """The strongest decision over a vendor's engagements, given as (id, facts): required, needs_facts, not_required.
 
     Only live engagements count; of a vendor whose engagements have all ended, those count, because what it holds may
     still have to come back. A vendor of whom nobody says what it does needs facts.
     """
-    using = using or reasons()
+    words = words or catalogue().baa
     given = list(engagements)
     live = [(id, facts) for id, facts in given if not _has_ended(facts, as_of)]
-    decisions = [decide_engagement(facts, as_of=as_of, id=id, using=using) for id, facts in live or given]
+    decisions = [decide_engagement(facts, as_of=as_of, id=id, words=words) for id, facts in live or given]
     if not decisions:
-        return _because(using, "facts_missing", missing=("service",))
+        return _because(words, "facts_missing", missing=("service",))
+    order = {row.code: place for place, row in enumerate(words.reason)}
     return min(
         decisions,
-        key=lambda d: (_STRONGEST_FIRST[d.decision], using.by_code[d.code].order, d.engagement or ""),
+        key=lambda d: (_STRONGEST_FIRST[d.decision], order[d.code], d.engagement or ""),
     )
 
 
 def decide_engagement(
-    facts: Mapping[str, Any], *, as_of: date, id: str | None = None, using: Reasons | None = None
+    facts: Mapping[str, Any], *, as_of: date, id: str | None = None, words: BaaWords | None = None
 ) -> Decision:
     """What one engagement asks for. ``facts`` are those of an engagement in the vocabulary; missing ones are unknown."""
-    using = using or reasons()
+    words = words or catalogue().baa
     service = known(facts, "service")
     decided = _recorded_role(facts, as_of)
     if decided is not None:
-        return _as_decided(using, *decided, engagement=id)
-    if service in using.services_needing_a_role_decision:
-        return _because(using, "role_decision_missing", missing=("role_decision",), engagement=id)
+        return _as_decided(words, *decided, engagement=id)
+    if service in words.services_needing_a_role_decision:
+        return _because(words, "role_decision_missing", missing=("role_decision",), engagement=id)
     transient = flag(facts, "transient_only") is True
     if flag(facts, "maintains_phi") is True and not transient:
         unreadable = flag(facts, "no_view_encrypted") is True
-        return _because(using, "stores_ephi_without_the_key" if unreadable else "stores_ephi", engagement=id)
+        return _because(words, "stores_ephi_without_the_key" if unreadable else "stores_ephi", engagement=id)
     if transient:
-        return _because(using, "conduit", engagement=id)
-    if service in using.services_named_in_the_definition:
-        return _because(using, "e_prescribing", engagement=id)
+        return _because(words, "conduit", engagement=id)
+    if service in words.services_named_in_the_definition:
+        return _because(words, "e_prescribing", engagement=id)
     if any(flag(facts, name) is True for name in ("creates_phi", "receives_phi", "transmits_phi")):
-        return _because(using, "handles_phi", engagement=id)
+        return _because(words, "handles_phi", engagement=id)
     access = known(facts, "remote_access")
     if access in ("attended", "unattended") and flag(facts, "can_view_ephi") is True:
-        return _because(using, "remote_view", engagement=id)
+        return _because(words, "remote_view", engagement=id)
     if flag(facts, "incidental_only") is True:
-        return _because(using, "incidental_exposure", engagement=id)
+        return _because(words, "incidental_exposure", engagement=id)
     if flag(facts, "payment_processing_only") is True:
-        return _because(using, "payment_processing", engagement=id)
+        return _because(words, "payment_processing", engagement=id)
     missing = _missing(facts)
     if missing:
-        return _because(using, "facts_missing", missing=missing, engagement=id)
-    return _because(using, "no_phi_no_access" if access == "none" else "access_without_view", engagement=id)
+        return _because(words, "facts_missing", missing=missing, engagement=id)
+    return _because(words, "no_phi_no_access" if access == "none" else "access_without_view", engagement=id)
 
 
 def decide_partner(
-    kind: str, facts: Mapping[str, Any] = MappingProxyType({}), *, as_of: date, using: Reasons | None = None
+    kind: str, facts: Mapping[str, Any] = MappingProxyType({}), *, as_of: date, words: BaaWords | None = None
 ) -> Decision:
     """A party that images go to or come from. A dentist who treats the patient is no business associate; a laboratory
     may be one, which a person decides and records."""
-    using = using or reasons()
-    if kind in using.treating_partners:
-        return _because(using, "treatment_by_another_provider")
-    if kind in using.health_plans:
-        return _because(using, "health_plan")
+    words = words or catalogue().baa
+    if kind in words.treating_partners:
+        return _because(words, "treatment_by_another_provider")
+    if kind in words.health_plans:
+        return _because(words, "health_plan")
     if kind == "patient":
-        return _because(using, "the_patient")
+        return _because(words, "the_patient")
     decided = _recorded_role(facts, as_of)
     if decided is not None:
-        return _as_decided(using, *decided)
-    return _because(using, "role_decision_missing", missing=("role_decision",))
+        return _as_decided(words, *decided)
+    return _because(words, "role_decision_missing", missing=("role_decision",))
 
 
 def _has_ended(facts: Mapping[str, Any], as_of: date) -> bool:
@@ -190,11 +139,11 @@ def _recorded_role(facts: Mapping[str, Any], as_of: date) -> tuple[str, date | N
     return str(role), decided_on
 
 
-def _as_decided(using: Reasons, role: str, decided_on: date | None, *, engagement: str | None = None) -> Decision:
+def _as_decided(words: BaaWords, role: str, decided_on: date | None, *, engagement: str | None = None) -> Decision:
     codes = {"business_associate": "decided_business_associate", "treatment_provider": "decided_treatment_provider"}
     day = decided_on.isoformat() if decided_on else "an unrecorded day"
     code = codes.get(role, "decided_other_role")
-    return _because(using, code, engagement=engagement, role=role, decided_on=day)
+    return _because(words, code, engagement=engagement, role=role, decided_on=day)
 
 
 def _missing(facts: Mapping[str, Any]) -> tuple[str, ...]:
@@ -209,15 +158,15 @@ def _missing(facts: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _because(
-    using: Reasons, code: str, *, missing: tuple[str, ...] = (), engagement: str | None = None, **words: str
+    words: BaaWords, code: str, *, missing: tuple[str, ...] = (), engagement: str | None = None, **filled: str
 ) -> Decision:
-    row = using.by_code[code]
-    words["missing"] = ", ".join(missing)
+    row = next(row for row in words.reason if row.code == code)
+    filled["missing"] = ", ".join(missing)
     return Decision(
         decision=row.decision,
-        role=row.role.format_map(words),
+        role=row.role.format_map(filled),
         code=code,
-        reason=row.sentence.format_map(words),
+        reason=row.sentence.format_map(filled),
         citation=row.citation,
         citations=row.citations,
         missing=missing,

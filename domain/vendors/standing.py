@@ -53,9 +53,7 @@ class Agreements:
     had_agreement: bool
 
 
-def agreements(
-    baas: Iterable[tuple[str, Mapping[str, Any]]], *, on_file: object = None, as_of: date
-) -> Agreements:
+def agreements(baas: Iterable[tuple[str, Mapping[str, Any]]], *, on_file: object = None, as_of: date) -> Agreements:
     """``baas`` as (id, facts). ``on_file`` is the vendor's fact ``baa_on_file``: yes, no, "unknown" or None."""
     found = sorted((_agreement(id, facts, as_of) for id, facts in baas), key=lambda a: (a.signed_on or date.min, a.id))
     believed = on_file in ("yes", "unknown") and not any(a.signed for a in found)
