@@ -14,12 +14,14 @@ from api.credentials import Credentials
 from api.docs import add_docs
 from api.openapi import add_contract
 from api.telemetry import Measurements, Observed
-from api.v1 import devices, locations, organizations, start
+from api.v1 import api_keys, devices, locations, organizations, start, tenant
 from domain.runtime import Runtime
 
 ROUTERS = (
     start.doorstep,
     start.router,
+    tenant.router,
+    api_keys.router,
     organizations.router,
     locations.router,
     devices.router,

@@ -8,7 +8,7 @@ The order of refusal is fixed: 401 (who are you), 403 (your role), 404 (not ther
 import inspect
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, ClassVar, Protocol, TypeVar
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -30,6 +30,17 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 Row = TypeVar("Row", bound=TenantOwned)
 
 
+class Versioned(Protocol):
+    """What has an ETag."""
+
+    version: int
+    noun: ClassVar[str]
+
+
+Tagged = TypeVar("Tagged", bound=Versioned)
+Said = TypeVar("Said", bound=Fields)
+
+
 @dataclass
 class Inside:
     """What a route holds once its caller has come through the door."""
@@ -37,10 +48,10 @@ class Inside:
     principal: Principal
     session: TenantSession
     runtime: Runtime
-    tagged: TenantOwned | None = None
+    tagged: Versioned | None = None
     """The single resource that this request is about; its version becomes the ETag."""
 
-    def tag(self, row: Row) -> Row:
+    def tag(self, row: Tagged) -> Tagged:
         self.tagged = row
         return row
 
@@ -196,11 +207,11 @@ def this(kind: type[Row], parameter: str | None = None) -> Any:
 ThisOrganization = Annotated[Organization, this(Organization)]
 
 
-def etag(row: TenantOwned) -> str:
+def etag(row: Versioned) -> str:
     return f'"{row.version}"'
 
 
-def check_if_match(request: Request, row: TenantOwned) -> None:
+def check_if_match(request: Request, row: Versioned) -> None:
     """RFC 9110 section 13.1.1, with the strong comparison."""
     wanted = request.headers.get("if-match")
     if wanted is None or wanted.strip() == "*":
@@ -209,7 +220,7 @@ def check_if_match(request: Request, row: TenantOwned) -> None:
         raise PreconditionFailed(f"This {row.noun} is now at version {etag(row)}. Read it again and repeat your change.")
 
 
-def merged(fields: type[Fields], row: TenantOwned, changes: Mapping[str, Any]) -> Fields:
+def merged(fields: type[Said], row: object, changes: Mapping[str, Any]) -> Said:
     """``changes`` as a JSON Merge Patch (RFC 7396) upon what the row says now, validated as a whole.
 
     Absent members stay, null takes a value back to unknown, and objects merge member by member.

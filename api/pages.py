@@ -156,7 +156,7 @@ class Listing:
         order: Any = self._sorts[sort]
         identifier: Any = col(self._row.id)
         size = bindparam("page_size", type_=Integer())
-        inner: Select[Any] = select(
+        inner: Any = select(
             *(self._column(name).label(name) for name in self._out.model_fields),
             order.label("_sort"),
             identifier.label("_id"),

@@ -7,7 +7,7 @@ follows it never steps over an event that was still being written. Each event's 
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar, Protocol
 from uuid import UUID
 
 from sqlalchemy import BigInteger, DateTime, ForeignKeyConstraint, Index
@@ -17,7 +17,7 @@ from sqlmodel import Field, SQLModel
 from domain.clock import new_id, now, rfc3339
 from domain.jobs import FAN_OUT, enqueue
 from domain.json_forms import as_json
-from domain.tenancy import TenantOwned, TenantSession, tenant_table
+from domain.tenancy import TenantSession, tenant_table
 
 
 class EventHead(SQLModel, table=True):
@@ -56,7 +56,14 @@ class Event(SQLModel, table=True):
     hash: str
 
 
-def emit(session: TenantSession, kind: str, subject: TenantOwned, changes: Mapping[str, Any] | None = None) -> None:
+class Subject(Protocol):
+    """Anything that something can happen to."""
+
+    id: UUID
+    noun: ClassVar[str]
+
+
+def emit(session: TenantSession, kind: str, subject: Subject, changes: Mapping[str, Any] | None = None) -> None:
     """Note that ``kind`` (such as ``device.created``) happened to ``subject``.
 
     ``changes`` maps a field to ``{"from": ..., "to": ...}`` or to its new value; secrets never enter it.

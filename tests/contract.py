@@ -55,7 +55,8 @@ class Contract:
         assert media_type in content, f"{where}: the contract does not offer {media_type}"
         schema = content[media_type].get("schema")
         if schema and media_type == "application/json":
-            errors = [f"{error.json_path}: {error.message}" for error in self._validator(schema).iter_errors(response.json())]
+            found = self._validator(schema).iter_errors(response.json())  # pyright: ignore[reportUnknownMemberType]  untyped there
+            errors = [f"{error.json_path}: {error.message}" for error in found]
             assert not errors, f"{where}: {errors[:5]}"
 
     def _validator(self, schema: dict[str, Any]) -> Draft202012Validator:

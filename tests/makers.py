@@ -102,10 +102,10 @@ class House:
     ) -> Caller:
         """Another seat in the tenant, with its own key."""
         narrowed = None if organizations is None else list(organizations)
-        async with self.runtime.database.engine.begin() as connection:
-            person = Person(email=f"{role.value}-{new_id().hex}@msp.example.com", name=role.value)
-            await connection.execute(Person.__table__.insert().values(**person.model_dump()))  # pyright: ignore[reportAttributeAccessIssue]  SQLModel's table
         async with tenant_session(self.runtime.database, Wall(tenant.tenant_id), actor=SYSTEM) as session:
+            person = Person(email=f"{role.value}-{new_id().hex}@msp.example.com", name=role.value)
+            session.add(person)
+            await session.flush()
             member = await session.save(Member(person_id=person.id, role=role, organization_ids=narrowed))
             maker = Principal(tenant.tenant_id, Actor("member", member.id, member.id), role, ROLES[role])
             _, text = await issue(session, ApiKeyFields(name="test", scopes=list(scopes)), maker=maker, member_id=member.id)

@@ -5,10 +5,11 @@ from enum import StrEnum
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field, SQLModel, col, select
 
 from domain.clock import new_id, now
-from domain.tenancy import Fields, instant, json_object, one_of
+from domain.events import differences, emit
+from domain.tenancy import Fields, TenantSession, instant, json_object, one_of
 
 
 class TenantKind(StrEnum):
@@ -42,3 +43,23 @@ class Person(SQLModel, table=True):
     name: str = Field(max_length=200)
     password_hash: str | None = None
     created_at: datetime = instant(default_factory=now)
+
+
+async def own(session: TenantSession, *, lock: bool = False) -> Tenant:
+    """The tenant whose wall the session stands in."""
+    statement = select(Tenant).where(col(Tenant.id) == session.tenant_id)
+    return (await session.execute(statement.with_for_update() if lock else statement)).scalar_one()
+
+
+async def change_tenant(session: TenantSession, tenant: Tenant, fields: TenantFields) -> Tenant:
+    """Set the name, the brand and the settings."""
+    before = {name: getattr(tenant, name) for name in TenantFields.model_fields}
+    after = fields.model_dump()
+    changed = differences(before, after)
+    if changed:
+        for name, value in after.items():
+            setattr(tenant, name, value)
+        tenant.version += 1
+        await session.flush()
+        emit(session, "tenant.updated", tenant, changed)
+    return tenant

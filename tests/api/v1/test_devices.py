@@ -14,9 +14,11 @@ async def test_a_device_lives(house: House) -> None:
 
     read = await msp.get(f"/devices/{device['id']}")
     assert read.json() == device
-    changed = await msp.patch(f"/devices/{device['id']}", {"owner": "office manager"}, headers={"If-Match": read.headers["etag"]})
+    changed = await msp.patch(
+        f"/devices/{device['id']}", {"owner": "office manager"}, headers={"If-Match": read.headers["etag"]}
+    )
     assert expect(changed, 200)["owner"] == "office manager"
-    stale = await msp.patch(f"/devices/{device['id']}", {"owner": "nobody"}, headers={"If-Match": read.headers["etag"]})
+    stale = await msp.patch(f"/devices/{device['id']}", {"owner": "nobody"}, headers={"If-Match": tag})
     assert stale.status_code == 412
 
     assert (await msp.delete(f"/devices/{device['id']}")).status_code == 204
