@@ -11,7 +11,8 @@ from datetime import date
 from typing import Any, Literal
 
 from domain.sra.answers import State
-from domain.sra.catalogue import Topic
+from domain.sra.catalogue import Catalogue, Topic
+from domain.sra.evaluation import Evaluation, Finding
 
 Basis = Literal["fact", "absent", "unknown"]
 """Why a rule fired: a value shows it; something that must be on record is not; or a value is simply not known."""
@@ -103,6 +104,39 @@ def propose(topic: Topic, outcome_by_rule: Mapping[str, RuleOutcome]) -> Proposa
         else "There is nothing on record that could show it."
     )
     return Proposal(topic.id, None, (because,), ())
+
+
+def outcomes_of(evaluation: Evaluation, catalogue: Catalogue, names: Mapping[str, str]) -> dict[str, RuleOutcome]:
+    """What each rule came to, in the words of a proposal. ``names`` says what a subject (``asset:<id>``) is called; one
+    without a name is shown by its reference."""
+    found = {(finding.rule, finding.subject): finding for finding in evaluation.findings}
+    missing = {(one.rule, subject): one.missing for one in evaluation.undetermined for subject in one.subjects}
+
+    def looked(rule: str, subject: str) -> Looked:
+        name = names.get(subject, subject)
+        finding = found.get((rule, subject))
+        if finding is None:
+            return Looked(subject, name, missing=missing.get((rule, subject), ()))
+        return Looked(subject, name, facts=_read(finding, names), missing=finding.facts, basis=finding.basis)
+
+    return {
+        rule: RuleOutcome(
+            title=catalogue.threat_by_id[rule].title,
+            fired=[looked(rule, subject) for subject in outcomes.fired],
+            undetermined=[looked(rule, subject) for subject in outcomes.undetermined],
+            cleared=[looked(rule, subject) for subject in outcomes.clear],
+        )
+        for rule, outcomes in evaluation.outcomes.items()
+    }
+
+
+def _read(finding: Finding, names: Mapping[str, str]) -> dict[str, Any]:
+    """The facts that a finding rests on, those of the single things behind it included."""
+    facts = dict(finding.values)
+    for evidence in finding.because:
+        name = names.get(evidence.ref, evidence.ref)
+        facts |= {f"{fact} ({name})": value for fact, value in evidence.values.items()}
+    return facts
 
 
 def _gap(topic: Topic, outcomes: Mapping[str, RuleOutcome]) -> Proposal:

@@ -1,13 +1,15 @@
 """What facts may propose: a gap from one fact, the safe answer only from all of them, and never an answer."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 
 from domain.sra.answers import State, allowed_states
 from domain.sra.catalogue import catalogue
-from domain.sra.proposals import Basis, Looked, RuleOutcome, propose
+from domain.sra.proposals import Basis, Looked, Proposal, RuleOutcome, outcomes_of, propose
+from domain.sra.rules import evaluate
+from domain.sra.world import Thing, World
 
 TOPICS = catalogue().topic_by_id
 NO_ADMINS = TOPICS["ACC-07"]  # yn, shown by CAP-06, which reads all that is asked
@@ -180,3 +182,43 @@ def test_whatever_is_proposed_is_a_state_that_the_topic_allows() -> None:
         for outcome in outcomes:
             proposed = propose(topic, dict.fromkeys(topic.threat_rules, outcome)).state
             assert proposed is None or proposed in allowed_states(topic), topic.id
+
+
+def workstation(number: int, **facts: object) -> Thing:
+    return Thing(f"op-{number}", "capture_workstation", facts)
+
+
+def proposed(topic_id: str, *assets: Thing) -> Proposal:
+    """From recorded facts through the rules to the proposal, as it is done for a practice."""
+    world = World(as_of=datetime(2026, 11, 22, 12, tzinfo=UTC), practice=Thing("practice", "practice"), assets=assets)
+    names = {f"asset:{asset.id}": asset.id.replace("op-", "Op ") for asset in assets}
+    return propose(TOPICS[topic_id], outcomes_of(evaluate(world, catalogue()), catalogue(), names))
+
+
+def test_from_the_recorded_facts_to_a_proposed_partial() -> None:
+    proposal = proposed("ACC-07", workstation(1, users_local_admin=True), workstation(2, users_local_admin=False))
+    assert proposal.state is State.partial
+    assert proposal.because == ("Clinical users are local administrators (CAP-06): Op 1, 1 of 2.",)
+    [shown] = proposal.facts
+    assert (shown.name, shown.fact, shown.value) == ("Op 1", "asset.users_local_admin", True)
+
+
+def test_from_the_recorded_facts_to_a_proposed_yes() -> None:
+    assert proposed("ACC-07", workstation(1, users_local_admin=False)).state is State.yes
+
+
+def test_from_a_fact_that_nobody_recorded_to_unknown() -> None:
+    proposal = proposed("ACC-07", workstation(1, users_local_admin=False), workstation(2))
+    assert proposal.state is State.unknown
+    assert [(shown.name, shown.fact, shown.known) for shown in proposal.facts] == [("Op 2", "asset.users_local_admin", False)]
+
+
+def test_from_an_empty_inventory_to_nothing() -> None:
+    assert proposed("ACC-07").state is None
+
+
+def test_a_safeguard_that_is_not_shown_makes_a_finding_and_still_no_proposed_no() -> None:
+    """The rule on malware protection fires on an unknown value; the question is answered by asking, not by guessing."""
+    proposal = proposed("TRN-03", workstation(1))
+    assert proposal.state is State.unknown
+    assert "asset.endpoint_protection" in [shown.fact for shown in proposal.facts]
