@@ -32,6 +32,7 @@ class OrganizationOut(BaseModel):
     security_official: str | None
     ref: str | None
     settings: dict[str, Any]
+    prior_analysis: dict[str, Any] | None
     facts: dict[str, Any]
     provenance: dict[str, Any]
     paid_until: date | None

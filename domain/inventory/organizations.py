@@ -7,7 +7,7 @@ from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field
 
 from domain.records import create
-from domain.tenancy import Archivable, Factual, Fields, TenantOwned, TenantSession, json_object, tenant_table
+from domain.tenancy import Archivable, Factual, Fields, TenantOwned, TenantSession, json_object, json_or_unknown, tenant_table
 
 
 class OrganizationFields(Fields):
@@ -23,6 +23,8 @@ class OrganizationFields(Fields):
     ref: str | None = Field(default=None, max_length=200, description="Your own identifier.")
     settings: dict[str, Any] = json_object()
     """Thresholds of the analysis, such as ``auto_logoff_max`` in minutes; absent ones take the catalogue's default."""
+    prior_analysis: dict[str, Any] | None = json_or_unknown()
+    """The last analysis made before Bitewing: ``approved_on``, ``version``, ``approver_role`` and its open ``risks``."""
     facts: dict[str, Any] = json_object()
 
 

@@ -29,6 +29,8 @@ class EngagementFields(Fields):
     transmits_phi: bool | None = None
     remote_access: str | None = Field(default=None, regex=r"^(none|attended|unattended)$")
     can_view_ephi: bool | None = None
+    vendor_facts: dict[str, Any] = json_object()
+    """What is true of the vendor for this organization only, such as ``acts_for_practice``, ``baa_on_file`` or ``status``."""
     ref: str | None = Field(default=None, max_length=200)
     facts: dict[str, Any] = json_object()
 

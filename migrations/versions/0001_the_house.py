@@ -134,6 +134,7 @@ def make_tables() -> None:
         sa.Column("security_official", sa.String(length=200), nullable=True),
         sa.Column("ref", sa.String(length=200), nullable=True),
         sa.Column("settings", JSONB(), nullable=False),
+        sa.Column("prior_analysis", JSONB(), nullable=True),
         sa.Column("paid_until", sa.Date(), nullable=True),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenant.id"], name=op.f("fk_organization_tenant_id")),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_organization")),
@@ -373,6 +374,7 @@ def make_tables() -> None:
         sa.Column("transmits_phi", sa.Boolean(), nullable=True),
         sa.Column("remote_access", sa.String(), nullable=True),
         sa.Column("can_view_ephi", sa.Boolean(), nullable=True),
+        sa.Column("vendor_facts", JSONB(), nullable=False),
         sa.Column("ref", sa.String(length=200), nullable=True),
         sa.ForeignKeyConstraint(
             ["tenant_id", "organization_id"],
