@@ -10,6 +10,7 @@ from domain.sra.catalogue import catalogue
 from domain.sra.proposals import Basis, Looked, Proposal, RuleOutcome, outcomes_of, propose
 from domain.sra.rules import evaluate
 from domain.sra.world import Thing, World
+from tests.samples.practices import practice
 
 TOPICS = catalogue().topic_by_id
 NO_ADMINS = TOPICS["ACC-07"]  # yn, shown by CAP-06, which reads all that is asked
@@ -222,3 +223,26 @@ def test_a_safeguard_that_is_not_shown_makes_a_finding_and_still_no_proposed_no(
     proposal = proposed("TRN-03", workstation(1))
     assert proposal.state is State.unknown
     assert "asset.endpoint_protection" in [shown.fact for shown in proposal.facts]
+
+
+def proposed_for(practice_name: str) -> dict[str, Proposal]:
+    outcomes = outcomes_of(evaluate(practice(practice_name).world, catalogue()), catalogue(), {})
+    return {topic.id: propose(topic, outcomes) for topic in catalogue().topics}
+
+
+def test_a_well_kept_practice_is_offered_no_gap_under_the_law_in_force() -> None:
+    """It has two findings, both about the proposed rule or a date to come; its readiness may say so."""
+    gaps = {
+        topic_id
+        for topic_id, proposal in proposed_for("cedar-kids").items()
+        if proposal.state in (State.no, State.partial, State.not_in_place, State.unknown, State.not_met)
+    }
+    assert gaps == {"RDY-05"}
+
+
+@pytest.mark.parametrize("name", ["lakeview-dental", "harbor-group"])
+def test_a_troubled_practice_sees_the_facts_behind_every_proposed_gap(name: str) -> None:
+    proposals = proposed_for(name)
+    gaps = [p for p in proposals.values() if p.state in (State.no, State.partial, State.not_in_place, State.not_met)]
+    assert len(gaps) > 50
+    assert all(gap.because and gap.facts for gap in gaps), [gap.topic_id for gap in gaps if not gap.facts]
