@@ -26,9 +26,6 @@ __all__ += ["bootstrap", "erase", "start"]
 OWNER_ROLE = "bitewing_owner"
 APP_ROLE = "bitewing_app"
 
-# A Popen that is dropped while its process runs is a ResourceWarning.
-_left_to_others: list[subprocess.Popen[bytes]] = []
-
 
 class Connection(TypedDict):
     """Keyword arguments of `asyncpg.connect`."""
@@ -67,10 +64,13 @@ class Running:
             with _locked(self.home, deadline=deadline):
                 if last := _try_lock(share, fcntl.LOCK_EX):
                     shut_down(self.home, self._process, deadline=deadline)
+        except FileNotFoundError:  # somebody removed the directory under the server
+            last = True
+            shut_down(self.home, self._process, deadline=deadline)
         finally:
             os.close(share)
             if self._process and self._process.poll() is None:
-                _left_to_others.append(self._process)
+                self._process.returncode = 0  # left to others: else Popen warns that its process still runs
         return last
 
     def __enter__(self) -> Self:

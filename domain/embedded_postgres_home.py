@@ -257,9 +257,7 @@ def _in_reach(directory: Path, home: Home, *, version: str) -> Path:
     copy = shelter / f"{package.name}-{version}"
     if not copy.exists():
         draft = Path(tempfile.mkdtemp(prefix="copying-", dir=shelter))
-        shutil.copytree(
-            installation, draft / package.name / installation.name, ignore=shutil.ignore_patterns("include", "*.a")
-        )
+        shutil.copytree(installation, draft / package.name / installation.name, ignore=shutil.ignore_patterns("include", "*.a"))
         if libraries.is_dir():
             shutil.copytree(libraries, draft / libraries.name)
         for path in (draft, *draft.rglob("*")):

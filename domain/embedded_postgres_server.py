@@ -56,11 +56,9 @@ def find_or_launch(
             process, log_offset = _launch(home, programs, tcp_port=tcp_port, settings=settings)
             if launched := _wait_until_ready(process, home, deadline=deadline):
                 return launched, process
-            complaint = _log_since(home, log_offset)
+            complaint = _log_since(home, log_offset) or complaint
             if not any(passing in complaint for passing in _PASSING):
-                raise EmbeddedPostgresError(
-                    f"Postgres did not start in {home.path}: {complaint or 'it was not ready in time'}"
-                )
+                raise EmbeddedPostgresError(f"Postgres did not start in {home.path}: {complaint or 'it was not ready in time'}")
         time.sleep(0.05)
         if time.monotonic() > deadline:
             raise EmbeddedPostgresError(f"The Postgres in {home.path} neither answers nor ends. {complaint}".strip())

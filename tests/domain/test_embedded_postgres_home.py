@@ -81,9 +81,7 @@ def says(running: Running, sql: str) -> str:
 
 
 @needs_root
-def test_under_a_closed_directory_the_database_moves_to_the_shelter_and_no_mode_changes(
-    closed: Path, shelter: Path
-) -> None:
+def test_under_a_closed_directory_the_database_moves_to_the_shelter_and_no_mode_changes(closed: Path, shelter: Path) -> None:
     data_dir = closed / "checkout" / ".bitewing" / "postgres"
     data_dir.parent.mkdir(parents=True)
     before = modes(data_dir.parent)
