@@ -10,7 +10,8 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Literal, TypeAlias
 
-Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+from domain.inventory.imports.normal_form import Json
+
 Kind: TypeAlias = Literal[
     "dicom",
     "png",

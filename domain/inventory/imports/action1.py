@@ -6,7 +6,7 @@ Its times are UTC in a form of its own, ``2026-11-22_11-44-11``.
 from domain.inventory.imports.drafts import Draft
 from domain.inventory.imports.normal_form import Json
 
-MARKS = frozenset({"OS", "device_name", "last_seen", "agent_version", "online_status"})
+MARKS = frozenset({"device_name", "last_seen", "online_status", "subscription_status", "agent_install_date"})
 
 
 def draft(endpoint: dict[str, Json]) -> Draft:

@@ -4,6 +4,7 @@
 cannot break a file.
 """
 
+import codecs
 import json
 import math
 from typing import cast
@@ -45,7 +46,7 @@ def check_size(data: bytes, *, part: str) -> None:
             f"The file ({part}) is larger than {LARGEST_FILE // (1024 * 1024)} MiB; export it in several parts.",
             pointer=f"/{part}",
         )
-    if not data.strip(b" \t\r\n\x00\xef\xbb\xbf\xff\xfe"):
+    if data.strip(b" \t\r\n\x00") in (b"", codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
         raise UnreadableImport("empty_file", f"The file ({part}) is empty.", pointer=f"/{part}")
 
 

@@ -50,7 +50,7 @@ def read_table(data: bytes, *, part: str) -> Table:
         text = text[5:].lstrip("\r\n")
     delimiter = declared or _delimiter_of(text)
     records = _records(text, delimiter)
-    heading = next((cells for cells, _ in records if not _is_blank(cells)), [])
+    heading = next((cells for cells, _ in records if not _is_blank(cells)), list[str]())
     headings = [clean(cell).text for cell in heading]
     rows: list[Row] = []
     faulty: list[Rejected] = []
@@ -119,33 +119,38 @@ def _delimiter_of(text: str) -> str:
 
 def _records(text: str, delimiter: str) -> Iterator[tuple[list[str], bool]]:
     """Each record, and whether its quotes were closed. After an unclosed one, reading goes on with the next line."""
-    position: int = 0
-    attempts = 0
-    while position < len(text):
-        attempts += 1
-        source = _Lines(text, position)
-        reader = csv.reader(source, delimiter=delimiter)
-        for cells in reader:
-            record = source.taken()
-            if source.ended and attempts <= _MOST_RESTARTS and _is_unclosed(text[record.start : record.stop]):
+    position: int | None = 0
+    for _ in range(_MOST_RESTARTS):
+        lines = _Lines(text, position)
+        position = None
+        for cells in csv.reader(lines, delimiter=delimiter):
+            if not lines.ended:
+                yield cells, True
+            elif cells != [_END]:
                 yield cells, False
-                position = source.first_line_end
-                break
-            yield cells, True
-        else:
+                position = lines.second_line
+            lines.begin_record()
+        if position is None:
             return
 
 
 class _Lines:
-    """The lines of a text from a position on, remembering where the record that is being read began."""
+    """The lines of a text from a position on, with one more at the end.
+
+    That last line shows whether a quote was left open: then the reader takes it for a part of the record before it.
+    """
 
     def __init__(self, text: str, position: int) -> None:
         self._lines = io.StringIO(text, newline="")
         self._lines.seek(position)
-        self._length = len(text)
-        self._start: int = position
-        self._end: int = position
-        self.first_line_end: int = position
+        self._at: int = position
+        self._is_first = True
+        self.second_line: int = position
+        """Where the line after the first one of the current record begins."""
+        self.ended = False
+
+    def begin_record(self) -> None:
+        self._is_first = True
 
     def __iter__(self) -> "_Lines":
         return self
@@ -153,26 +158,14 @@ class _Lines:
     def __next__(self) -> str:
         line = self._lines.readline()
         if not line:
-            raise StopIteration
-        if self._end == self._start:
-            self.first_line_end = self._end + len(line)
-        self._end += len(line)
+            if self.ended:
+                raise StopIteration
+            self.ended = True
+            return _END
+        self._at += len(line)
+        if self._is_first:
+            self._is_first, self.second_line = False, self._at
         return line
-
-    @property
-    def ended(self) -> bool:
-        return self._end >= self._length
-
-    def taken(self) -> slice:
-        """Where the record lies that the reader has just given, of which the next one is the beginning."""
-        record = slice(self._start, self._end)
-        self._start = self._end
-        return record
-
-
-def _is_unclosed(record: str) -> bool:
-    """A record of several lines that ran to the end of the file with an odd number of quotes."""
-    return record.count('"') % 2 == 1 and len(record.splitlines()) > 1
 
 
 def _is_blank(cells: Sequence[str]) -> bool:
@@ -196,4 +189,6 @@ _NOT_TEXT: Mapping[Kind, str] = {
     "ole": "a document of an old Office",
     **dict.fromkeys(IMAGES, "an image"),
 }
+_END = "\x00end of the table\x00"
 _MOST_RESTARTS = 20
+"""A file with more open quotes than this is given up where it stands, so that none can keep the reader busy."""

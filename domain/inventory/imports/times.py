@@ -124,7 +124,7 @@ def date_format(text: str) -> DateFormat:
             time += pattern
         else:
             date += pattern
-    if not {"year", "day"} <= seen or not seen & {"month", "month_name"}:
+    if not {"year", "month", "day"} <= seen:
         raise _bad_format()
     optional = "?" if date_first else ""
     return DateFormat(re.compile(f"{date}(?:{time}){optional}" if time else date, re.IGNORECASE | re.ASCII))
@@ -173,7 +173,7 @@ _TOKENS = re.compile(r"YYYY|MMM|MM|M|DD|D|HH|H|hh|h|mm|ss|AM/PM|A|a|\s+|.", re.D
 _TRAILING_SEPARATOR = re.compile(r"(?:\\s\+|\\.|[,T])+$")
 _TOKEN_PATTERNS: Mapping[str, tuple[str, str, bool]] = {
     "YYYY": (r"(?P<year>\d{4})", "year", False),
-    "MMM": (rf"(?P<month_name>{'|'.join(_MONTHS)})", "month_name", False),
+    "MMM": (rf"(?P<month_name>{'|'.join(_MONTHS)})", "month", False),
     "MM": (r"(?P<month>\d{1,2})", "month", False),
     "M": (r"(?P<month>\d{1,2})", "month", False),
     "DD": (r"(?P<day>\d{1,2})", "day", False),

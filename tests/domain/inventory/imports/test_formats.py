@@ -21,9 +21,9 @@ def test_an_export_is_read_exactly_as_prescribed(path: Path) -> None:
 
     parsed = read(
         expected["source"],
+        parts,
         timezone=options.get("timezone", "UTC"),
         mapping=ColumnMapping(columns=columns, date_format=options.get("date_format")),
-        **parts,
     ).as_json()
 
     for member in LISTS:
@@ -44,9 +44,7 @@ def test_a_practice_with_ninjaone(practice: str) -> None:
 
     parsed = read(
         "ninjaone",
-        devices=(folder / "ninjaone-devices.json").read_bytes(),
-        volumes=(folder / "ninjaone-volumes.json").read_bytes(),
-        antivirus=(folder / "ninjaone-antivirus.json").read_bytes(),
+        {part: (folder / f"ninjaone-{part}.json").read_bytes() for part in ("devices", "volumes", "antivirus")},
     ).as_json()
 
     assert _with_source(parsed) == expected["devices"]
@@ -60,11 +58,11 @@ def test_a_group_with_datto_and_atera() -> None:
 
     datto = read(
         "datto-csv",
+        (folder / "datto-devices.csv").read_bytes(),
         timezone=option["timezone"],
         mapping=ColumnMapping(columns=option["column_map"]),
-        devices=(folder / "datto-devices.csv").read_bytes(),
     ).as_json()
-    atera = read("atera", devices=(folder / "atera-agents.json").read_bytes()).as_json()
+    atera = read("atera", (folder / "atera-agents.json").read_bytes()).as_json()
 
     assert _with_source(datto) + _with_source(atera) == expected["devices"]
     assert [_summary(datto), _summary(atera)] == expected["inventory"]
