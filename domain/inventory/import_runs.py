@@ -47,6 +47,8 @@ class ImportRun(OrganizationOwned, table=True):
     """Facts on which two sources disagree: subject, fact, both values and the one used."""
     unmatched: list[str] = json_list()
     """Devices that the RMM knows and no survey has classified."""
+    answers: list[dict[str, Any]] = json_list()
+    """What a survey says to topics of the analysis; an analysis opened later takes it over, marked as the survey's."""
     files: list[dict[str, Any]] = json_list()
     """Name, size and SHA-256 of what was sent, for the data-collection log of the analysis."""
 

@@ -86,6 +86,8 @@ class Answer(OrganizationOwned, table=True):
 
     assessment_id: UUID
     topic_id: str
+    position: int
+    """The topic's place in its edition, by which lists are ordered."""
     state: str | None = None
     rationale: str | None = None
     alternative: str | None = None

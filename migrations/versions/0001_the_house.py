@@ -405,6 +405,7 @@ def make_tables() -> None:
         sa.Column("counts", JSONB(), nullable=False),
         sa.Column("conflicts", JSONB(), nullable=False),
         sa.Column("unmatched", JSONB(), nullable=False),
+        sa.Column("answers", JSONB(), nullable=False),
         sa.Column("files", JSONB(), nullable=False),
         sa.ForeignKeyConstraint(
             ["tenant_id", "organization_id"],
@@ -593,6 +594,7 @@ def make_tables() -> None:
         sa.Column("organization_id", sa.Uuid(), nullable=False),
         sa.Column("assessment_id", sa.Uuid(), nullable=False),
         sa.Column("topic_id", sa.String(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("state", sa.String(), nullable=True),
         sa.Column("rationale", sa.String(), nullable=True),
         sa.Column("alternative", sa.String(), nullable=True),

@@ -1,0 +1,228 @@
+"""Evaluating an analysis: the rules over the world, the gaps in the answers, and what becomes of the findings.
+
+A finding keeps its identity: found again it is updated, found no more it is resolved, found anew it is reopened. Only a rule
+that clears its subject, or a subject that is gone, resolves it: a fact that has become unknown never does.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import col, func, select
+
+from domain.clock import now
+from domain.events import emit
+from domain.inventory.organizations import Organization
+from domain.sra import evaluation as rules_said
+from domain.sra.answering import refuse_unless_open
+from domain.sra.answers import Gap, GapKind, is_gap
+from domain.sra.assessments import Answer, Assessment
+from domain.sra.catalogue import Catalogue, Topic, catalogue
+from domain.sra.evaluation import Evaluation
+from domain.sra.findings import Basis, Finding, FindingOrigin, FindingStatus
+from domain.sra.levels import Level, risk_level
+from domain.sra.proposals import outcomes_of, propose
+from domain.sra.rules import evaluate
+from domain.sra.world_rows import Surroundings, read_world
+from domain.tenancy import TenantSession
+
+GAP_RATING = Level.moderate
+"""Likelihood and impact of a gap in an answer to which no rule speaks: our judgement, for a person to adjust."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A finding as one evaluation sees it, before it is known whether it is new."""
+
+    key: str
+    values: dict[str, Any]
+
+
+async def evaluate_assessment(
+    session: TenantSession, assessment: Assessment, organization: Organization, *, as_of: datetime
+) -> Evaluation:
+    """Run every rule for ``as_of`` and settle the findings, proposals and unknowns of an open analysis."""
+    refuse_unless_open(assessment)
+    await session.fetch(Organization, organization.id, lock=True)
+    book = catalogue(assessment.edition)
+    around = await read_world(session, organization, as_of=as_of, assessment=assessment, catalogue=book)
+    result = evaluate(around.world, book)
+    await propose_answers(session, assessment, book, result, around)
+    gaps = await _gaps(session, assessment, book)
+    found = [_from_rule(each, book, around) for each in result.findings]
+    found += [_from_gap(topic, gap) for topic, gap in gaps if not _shown_by_a_rule(topic, result)]
+    await _settle(session, assessment, found, result)
+    assessment.evaluated_at = now()
+    assessment.as_of = as_of
+    assessment.undetermined = [_undetermined(each, around) for each in result.undetermined]
+    assessment.unknown_facts = [
+        {"subject": each.subject, "name": around.names.get(each.subject, each.subject), "facts": list(each.facts)}
+        for each in result.unknown_facts
+    ]
+    await session.flush()
+    emit(session, "assessment.evaluated", assessment, {"findings": len(found), "as_of": as_of})
+    return result
+
+
+async def propose_answers(
+    session: TenantSession, assessment: Assessment, book: Catalogue, result: Evaluation, around: Surroundings
+) -> None:
+    """Put beside each answer what the facts suggest. It never counts until a person confirms it."""
+    outcomes = outcomes_of(result, book, around.names)
+    for answer in await _answers(session, assessment):
+        proposal = propose(book.topic_by_id[answer.topic_id], outcomes).as_json()
+        if answer.proposal != proposal:
+            answer.proposal = proposal
+
+
+async def _answers(session: TenantSession, assessment: Assessment) -> list[Answer]:
+    statement = select(Answer).where(col(Answer.assessment_id) == assessment.id).order_by(col(Answer.position))
+    return list((await session.execute(statement)).scalars())
+
+
+async def _gaps(session: TenantSession, assessment: Assessment, book: Catalogue) -> list[tuple[Topic, Gap]]:
+    """The gaps in what people have said. A topic that nobody has answered yet is work to do, not yet a risk."""
+    found: list[tuple[Topic, Gap]] = []
+    for answer in await _answers(session, assessment):
+        topic = book.topic_by_id[answer.topic_id]
+        gap = is_gap(topic, answer)
+        if gap is not None and gap.kind is not GapKind.unanswered:
+            found.append((topic, gap))
+    return found
+
+
+def _shown_by_a_rule(topic: Topic, result: Evaluation) -> bool:
+    """The same risk is not raised twice: a rule that fired for this topic already says it."""
+    return any(result.outcomes[rule].fired for rule in topic.threat_rules)
+
+
+def _from_rule(each: rules_said.Finding, book: Catalogue, around: Surroundings) -> Found:
+    threat = book.threat_by_id[each.rule]
+    kind, _, identifier = each.subject.partition(":")
+    values = {
+        "origin": FindingOrigin.rule,
+        "rule_id": each.rule,
+        "subject_type": around.kinds.get(each.subject, kind),
+        "subject_id": UUID(identifier),
+        "subject_name": around.names.get(each.subject, each.subject)[:300],
+        "title": threat.title,
+        "threat": threat.threat,
+        "vulnerability": threat.vulnerability,
+        "citations": list(threat.citations),
+        "proposed_citations": list(threat.proposed_citations),
+        "remediation": threat.remediation,
+        "cause": each.group,
+        "likelihood": each.likelihood,
+        "impact": each.impact,
+        "level": each.level,
+        "reason": threat.reason,
+        "basis": Basis(each.basis),
+        "facts": {
+            "values": dict(each.values),
+            "because": [
+                {"ref": one.ref, "name": around.names.get(one.ref, one.ref), "values": dict(one.values)} for one in each.because
+            ],
+        },
+        "missing_facts": list(each.facts),
+    }
+    return Found(f"{each.rule}:{each.subject}", values)
+
+
+def _from_gap(topic: Topic, gap: Gap) -> Found:
+    values: dict[str, Any] = {
+        "origin": FindingOrigin.answer,
+        "topic_id": topic.id,
+        "subject_type": "topic",
+        "subject_id": None,
+        "subject_name": topic.question[:300],
+        "title": f"Gap: {topic.question}"[:300],
+        "threat": topic.why,
+        "vulnerability": gap.reason,
+        "citations": list(topic.citations),
+        "proposed_citations": list(topic.proposed),
+        "remediation": f"Put it in place and keep the evidence: {topic.evidence}",
+        "cause": f"topic:{topic.id}",
+        "likelihood": GAP_RATING,
+        "impact": GAP_RATING,
+        "level": risk_level(likelihood=GAP_RATING, impact=GAP_RATING),
+        "reason": "A gap in an answer; rated moderate until a person who knows the practice adjusts it.",
+        "basis": Basis.unknown if gap.kind is GapKind.unknown else Basis.answer,
+        "facts": {},
+        "missing_facts": [],
+    }
+    return Found(f"topic:{topic.id}", values)
+
+
+async def _settle(session: TenantSession, assessment: Assessment, found: list[Found], result: Evaluation) -> None:
+    statement = select(Finding).where(
+        col(Finding.organization_id) == assessment.organization_id, col(Finding.origin) != FindingOrigin.manual
+    )
+    known = {each.key: each for each in (await session.execute(statement)).scalars()}
+    last = select(func.coalesce(func.max(Finding.number), 0)).where(col(Finding.organization_id) == assessment.organization_id)
+    number: int = (await session.execute(last)).scalar_one()
+    fresh: list[Finding] = []
+    for each in found:
+        if each.key in known:
+            _update(session, known[each.key], each, assessment)
+        else:
+            number += 1
+            fresh.append(_open(each, assessment, number))
+    session.add_all(fresh)
+    await session.flush()
+    for finding in fresh:
+        emit(session, "finding.opened", finding, {"level": finding.level, "rule_id": finding.rule_id})
+    seen = {each.key for each in found}
+    for key, finding in known.items():
+        if key not in seen and finding.status != FindingStatus.resolved and not _in_doubt(finding, result):
+            finding.status = FindingStatus.resolved
+            finding.resolved_at = now()
+            emit(session, "finding.resolved", finding, {"level": finding.level, "rule_id": finding.rule_id})
+    await session.flush()
+
+
+def _open(each: Found, assessment: Assessment, number: int) -> Finding:
+    return Finding(
+        **each.values,
+        organization_id=assessment.organization_id,
+        assessment_id=assessment.id,
+        key=each.key,
+        number=number,
+        level_rank=each.values["level"].rank,
+        opened_at=now(),
+    )
+
+
+def _update(session: TenantSession, finding: Finding, each: Found, assessment: Assessment) -> None:
+    """What a person adjusted (likelihood, impact and so the level) stays; what the facts say is brought up to date."""
+    adjusted = bool(finding.decision.get("adjusted"))
+    kept = {"likelihood", "impact", "level", "reason"} if adjusted else set[str]()
+    before = finding.level
+    for name, value in each.values.items():
+        if name not in kept and getattr(finding, name) != value:
+            setattr(finding, name, value)
+    finding.level_rank = finding.level.rank
+    finding.assessment_id = assessment.id
+    if finding.status == FindingStatus.resolved:
+        finding.status = FindingStatus.open
+        finding.resolved_at = None
+        finding.reopened_at = now()
+        emit(session, "finding.reopened", finding, {"level": finding.level, "rule_id": finding.rule_id})
+    elif finding.level != before:
+        emit(session, "finding.updated", finding, {"level": {"from": before, "to": finding.level}})
+
+
+def _in_doubt(finding: Finding, result: Evaluation) -> bool:
+    """True while the rule cannot be decided for the finding's subject: unknown is never shown as good."""
+    if finding.rule_id is None or finding.rule_id not in result.outcomes:
+        return False
+    subject = finding.key.removeprefix(f"{finding.rule_id}:")
+    return subject in result.outcomes[finding.rule_id].undetermined
+
+
+def _undetermined(each: rules_said.Undetermined, around: Surroundings) -> dict[str, Any]:
+    return {
+        "rule": each.rule,
+        "missing": list(each.missing),
+        "subjects": [{"subject": subject, "name": around.names.get(subject, subject)} for subject in each.subjects],
+    }
