@@ -5,6 +5,8 @@ could be rebuilt from them.
 """
 
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -37,3 +39,30 @@ async def enqueue_jobs(session: TenantSession) -> None:
         [after for _, _, after in session.jobs],
     )
     session.jobs.clear()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Errand:
+    """A job that need not be queued twice: nothing happens while one with its ``key`` waits or runs. The highest
+    ``priority`` goes first."""
+
+    key: str
+    ids: Mapping[str, UUID | int | str]
+    after: timedelta | None = None
+    priority: int = 0
+
+
+async def enqueue_once(session: TenantSession, job: str, errands: Sequence[Errand]) -> None:
+    """Queue many of one kind in one statement, now, inside the open transaction."""
+    if not errands:
+        return
+    queue = Queries(AsyncpgDriver(await session.driver()))
+    tenant = {"tenant_id": session.tenant_id}
+    await queue.enqueue(
+        [job] * len(errands),
+        [json.dumps({**tenant, **each.ids}, default=str).encode() for each in errands],
+        [each.priority for each in errands],
+        [each.after for each in errands],
+        [each.key for each in errands],
+        on_conflict="skip",
+    )

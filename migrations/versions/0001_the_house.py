@@ -314,7 +314,7 @@ def make_tables() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_delivery")),
         sa.UniqueConstraint("tenant_id", "endpoint_id", "event_id", name=op.f("uq_delivery_tenant_id_endpoint_id_event_id")),
     )
-    op.create_index("ix_delivery_endpoint", "delivery", ["tenant_id", "endpoint_id", "id"], unique=False)
+    op.create_index("ix_delivery_endpoint", "delivery", ["tenant_id", "endpoint_id", "event_sequence", "id"], unique=False)
     op.create_index(
         "ix_delivery_pending",
         "delivery",
@@ -572,8 +572,8 @@ def make_tables() -> None:
         sa.Column("status", sa.String(length=64), nullable=False),
         sa.Column("trained_on", sa.Date(), nullable=True),
         sa.Column("left_on", sa.Date(), nullable=True),
-        sa.Column("accounts", JSONB(), nullable=True),
         sa.Column("ref", sa.String(length=200), nullable=True),
+        sa.Column("accounts", JSONB(), nullable=True),
         sa.ForeignKeyConstraint(
             ["tenant_id", "organization_id"],
             ["organization.tenant_id", "organization.id"],
@@ -631,6 +631,7 @@ def make_tables() -> None:
         sa.Column("facts", JSONB(), nullable=False),
         sa.Column("provenance", JSONB(), nullable=False),
         sa.Column("vendor_id", sa.Uuid(), nullable=False),
+        sa.Column("sent_on", sa.Date(), nullable=True),
         sa.Column("signed_on", sa.Date(), nullable=True),
         sa.Column("end_on", sa.Date(), nullable=True),
         sa.Column("amended_on", sa.Date(), nullable=True),

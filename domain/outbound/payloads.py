@@ -1,0 +1,171 @@
+"""What the outside learns of an event: ids, kinds, levels and states, and the names of the fields that changed.
+
+Never a text that somebody typed, so nothing that slipped into one can leak through a webhook; who may read more fetches
+it with a permission of their own, and that look is on record. One function decides it for webhooks and ``GET /events``.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from enum import Enum
+from functools import cache
+from types import NoneType
+from typing import Any, Protocol, cast, get_args
+from uuid import UUID
+
+from pydantic import TypeAdapter, ValidationError
+
+from domain.clock import rfc3339
+from domain.json_forms import as_json
+from domain.tables import TABLES
+
+MOST_BYTES = 20_000
+"""Standard Webhooks asks for payloads below 20 kB."""
+_MOST_NAMES = 100
+_MOST_ITEMS = 50
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_PLAIN = (bool, int, UUID, NoneType)
+_CODES = frozenset(
+    {
+        ("answer", "state"),
+        ("answer", "topic_id"),
+        ("assessment", "edition"),
+        ("finding", "rule_id"),
+        ("finding", "topic_id"),
+        ("webhook_endpoint", "disabled_reason"),
+    }
+)
+"""Columns of text that only ever hold a word of ours or of the catalogue."""
+
+
+class Happened(Protocol):
+    """What this module reads of an event."""
+
+    id: UUID
+    at: datetime
+    sequence: int
+    kind: str
+    subject_type: str
+    subject_id: UUID
+    organization_id: UUID | None
+    changes: dict[str, Any]
+
+
+def thin(event: Happened) -> dict[str, Any]:
+    """An event for the outside, in JSON's terms.
+
+    ``changed`` names every field that changed; ``changes`` shows ``{"from", "to"}`` of those whose values nobody typed.
+    """
+    names = [name for name in sorted(event.changes) if _NAME.fullmatch(name)][:_MOST_NAMES]
+    changes = {name: _pair(event.changes[name]) for name in names}
+    shown = {name: pair for name, pair in changes.items() if _all_shown(event.subject_type, name, pair)}
+    return {
+        "id": str(event.id),
+        "sequence": event.sequence,
+        "kind": event.kind,
+        "at": rfc3339(event.at),
+        "subject": {"type": event.subject_type, "id": str(event.subject_id)},
+        "organization_id": str(event.organization_id) if event.organization_id else None,
+        "changed": names,
+        "changes": shown,
+    }
+
+
+def body(event: Happened) -> bytes:
+    """The payload of a webhook: the same bytes for every attempt and every endpoint, below 20 kB."""
+    data = thin(event)
+    payload = {"type": event.kind, "timestamp": data["at"], "data": data}
+    written = _write(payload)
+    if len(written) >= MOST_BYTES:
+        data["changes"] = {}
+        written = _write(payload)
+    return written
+
+
+def _write(payload: Mapping[str, Any]) -> bytes:
+    return json.dumps(payload, separators=(",", ":"), ensure_ascii=False, default=as_json).encode()
+
+
+def _pair(change: Any) -> dict[str, Any]:
+    """A change as before and after. What was created has no before."""
+    if isinstance(change, dict) and set(cast("dict[str, Any]", change)) == {"from", "to"}:
+        return cast("dict[str, Any]", change)
+    return {"from": None, "to": change}
+
+
+def _all_shown(noun: str, name: str, pair: Mapping[str, Any]) -> bool:
+    return all(_is_shown(noun, name, value) for value in pair.values())
+
+
+def _is_shown(noun: str, name: str, value: Any) -> bool:
+    if value is None:
+        return True
+    if (noun, name) in _CODES:
+        return isinstance(value, str) and _CODE.fullmatch(value) is not None
+    columns = _columns().get(noun, {})
+    if name in columns:
+        untyped = columns[name]
+        return untyped is not None and _size(value) <= _MOST_ITEMS and _fits(untyped, value)
+    return isinstance(value, bool | int) or _is_word_of_ours(value)
+
+
+def _fits(untyped: TypeAdapter[Any], value: Any) -> bool:
+    try:
+        untyped.validate_python(value)
+    except ValidationError:
+        return False
+    keys: list[Any] = list(cast("dict[Any, Any]", value)) if isinstance(value, dict) else []
+    return all(isinstance(key, str) and _NAME.fullmatch(key) for key in keys)
+
+
+def _size(value: Any) -> int:
+    return len(cast("list[Any]", value)) if isinstance(value, list | dict) else 1
+
+
+def _is_word_of_ours(value: Any) -> bool:
+    """An id, or a word of one of our closed lists, where an event names something that is no column."""
+    if not isinstance(value, str):
+        return False
+    return value in _words() or _ID.fullmatch(value) is not None
+
+
+@cache
+def _columns() -> Mapping[str, Mapping[str, TypeAdapter[Any] | None]]:
+    """Per noun and column: how to recognise a value that nobody typed; None where people type."""
+    return {
+        noun: {name: _untyped(field.annotation) for name, field in table.model_fields.items()}
+        for table in TABLES
+        if (noun := cast("str | None", getattr(table, "noun", None))) is not None
+    }
+
+
+def _untyped(annotation: Any) -> TypeAdapter[Any] | None:
+    """Ids, numbers, yes or no, and the words of a closed list; also lists of them, and counts by name."""
+    leaves = _leaves(annotation)
+    if annotation == dict[str, int]:
+        return TypeAdapter(annotation)
+    return TypeAdapter(annotation) if all(_is_plain(each) for each in leaves) else None
+
+
+def _leaves(annotation: Any) -> list[Any]:
+    arguments = get_args(annotation)
+    return [leaf for each in arguments for leaf in _leaves(each)] if arguments else [annotation]
+
+
+def _is_plain(kind: Any) -> bool:
+    return kind in _PLAIN or (isinstance(kind, type) and issubclass(kind, Enum))
+
+
+@cache
+def _words() -> frozenset[str]:
+    kinds = {
+        leaf
+        for table in TABLES
+        for field in table.model_fields.values()
+        for leaf in _leaves(field.annotation)
+        if isinstance(leaf, type) and issubclass(leaf, Enum)
+    }
+    return frozenset(str(member.value) for kind in kinds for member in kind)

@@ -1,0 +1,172 @@
+"""The worker: takes jobs from the queue in Postgres and does them. Start as many as you like.
+
+A job runs at least once: when its worker is killed its heartbeat stops, and another worker takes it up within seconds. So
+every handler must bear being run again. One worker at a time also does the chores that belong to nobody's request.
+"""
+
+import asyncio
+import contextlib
+import json
+import time
+import traceback
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from pgqueuer.db import AsyncpgDriver
+from pgqueuer.errors import RetryRequested
+from pgqueuer.models import Job
+from pgqueuer.qm import QueueManager
+from pgqueuer.queries import Queries
+
+from domain.jobs import DELIVER, FAN_OUT
+from domain.outbound import dispatch
+from domain.runtime import Runtime
+
+log = structlog.get_logger()
+
+Handler = Callable[[Runtime, Mapping[str, Any]], Awaitable[None]]
+
+JOBS: dict[str, Handler] = {
+    FAN_OUT: dispatch.fan_out,
+    DELIVER: dispatch.deliver,
+}
+"""Every kind of job and what does it. The payload is what ``domain.jobs.enqueue`` was given, with the tenant's id."""
+
+CHORE_LOCK = 0x62_69_74_65_77_69_6E_67
+"""The advisory lock that the one worker holds which does the chores: "bitewing" in ASCII."""
+KEPT_LOG = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Chore:
+    """Something to be done again and again, by one worker among all."""
+
+    name: str
+    every: timedelta
+    do: Callable[[Runtime], Awaitable[None]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How the worker goes about it. The defaults are for real life; tests are in a hurry."""
+
+    jobs_at_once: int = 64
+    """Mostly deliveries, which do nothing but wait for their receivers."""
+    look: timedelta = timedelta(seconds=2)
+    """How often to look for jobs of killed workers. New jobs announce themselves."""
+    heartbeat_timeout: timedelta = timedelta(seconds=10)
+    attempts: int = 6
+    """How often a job may fail in our own code before it is set aside, to be looked at."""
+    first_delay: timedelta = timedelta(seconds=1)
+    """Before a failed job is tried again; four times as long each time."""
+    reconnect: timedelta = timedelta(seconds=1)
+
+
+class JobSetAside(Exception):
+    """A job failed too often. It stays in the queue as failed, and its message names nothing but the kind of error."""
+
+
+async def work(runtime: Runtime, stop: asyncio.Event, *, pace: Pace | None = None) -> None:
+    """Do jobs and chores until ``stop`` is set; then finish what has begun. Outlives a database that goes away."""
+    pace = pace or Pace()
+    while not stop.is_set():
+        try:
+            await _work_on_one_connection(runtime, stop, pace)
+        except Exception as error:
+            # Whatever it was, a worker that gives up helps nobody: the queue waits in the database.
+            log.warning("worker.interrupted", error=type(error).__name__, where=_where(error))
+            await _pause(stop, pace.reconnect)
+
+
+async def _work_on_one_connection(runtime: Runtime, stop: asyncio.Event, pace: Pace) -> None:
+    connection = await runtime.database.connect()
+    try:
+        queue = Queries(AsyncpgDriver(connection))
+        manager = QueueManager(queue)
+        for name, handler in JOBS.items():
+            manager.entrypoint(name, accepts_context=False, on_failure="hold")(_careful(runtime, name, handler, pace))
+        beside = [asyncio.create_task(_end(manager, stop)), asyncio.create_task(_do_chores(runtime, queue, manager.shutdown))]
+        try:
+            await manager.run(
+                dequeue_timeout=pace.look,
+                batch_size=max(1, pace.jobs_at_once // 4),
+                max_concurrent_tasks=pace.jobs_at_once,
+                shutdown_on_listener_failure=True,
+                heartbeat_timeout=pace.heartbeat_timeout,
+            )
+        finally:
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
+    finally:
+        with contextlib.suppress(Exception):
+            await connection.close(timeout=2)
+
+
+async def _end(manager: QueueManager, stop: asyncio.Event) -> None:
+    await stop.wait()
+    manager.shutdown.set()
+
+
+def _careful(runtime: Runtime, name: str, handler: Handler, pace: Pace) -> Callable[[Job], Awaitable[None]]:
+    """A handler whose failures are logged by their kind, never their content, and tried again for a while."""
+
+    async def run(job: Job) -> None:
+        try:
+            await handler(runtime, json.loads(job.payload or b"{}"))
+            return
+        except Exception as error:
+            failed, where = type(error).__name__, _where(error)
+        # Raised out here so that the error itself, which may quote data, is neither logged nor kept by the queue.
+        if job.attempts + 1 >= pace.attempts:
+            log.error("job.set_aside", job=name, job_id=job.id, error=failed, where=where)
+            raise JobSetAside(failed)
+        log.warning("job.failed", job=name, job_id=job.id, attempt=job.attempts + 1, error=failed, where=where)
+        raise RetryRequested(delay=pace.first_delay * 4**job.attempts, reason=failed)
+
+    return run
+
+
+def _where(error: BaseException) -> str:
+    """The line of code where an error arose: enough to find it, and nothing of what it was about."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{frames[-1].filename.rsplit('/', 1)[-1]}:{frames[-1].lineno}" if frames else "unknown"
+
+
+async def _do_chores(runtime: Runtime, queue: Queries, ended: asyncio.Event) -> None:
+    """Become the worker that does the chores once nobody else is. The lock falls with the connection."""
+    due = {chore.name: 0.0 for chore in CHORES}
+    mine = False
+    while not ended.is_set():
+        if not mine:
+            rows = await queue.driver.fetch("select pg_try_advisory_lock($1::bigint) as mine", CHORE_LOCK)
+            mine = rows[0]["mine"] is True
+        for chore in CHORES:
+            if mine and time.monotonic() >= due[chore.name]:
+                due[chore.name] = time.monotonic() + chore.every.total_seconds()
+                try:
+                    await chore.do(runtime)
+                except Exception as error:
+                    log.error("chore.failed", chore=chore.name, error=type(error).__name__, where=_where(error))
+        await _pause(ended, timedelta(seconds=1) if mine else timedelta(seconds=5))
+
+
+async def prune_queue_log(runtime: Runtime) -> None:
+    """Forget what became of jobs long ago; the queue itself keeps that for ever."""
+    async with runtime.database.engine.begin() as connection:
+        for table in ("pgqueuer_log", "pgqueuer_statistics"):
+            await connection.exec_driver_sql(f"delete from {table} where created < now() - $1::interval", (KEPT_LOG,))  # noqa: S608  our own names
+
+
+async def _pause(ended: asyncio.Event, length: timedelta) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(ended.wait(), length.total_seconds())
+
+
+CHORES: tuple[Chore, ...] = (
+    Chore("webhooks.sweep", timedelta(minutes=1), dispatch.sweep),
+    Chore("queue.prune_log", timedelta(hours=1), prune_queue_log),
+)
