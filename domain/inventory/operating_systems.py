@@ -81,7 +81,7 @@ class OperatingSystems:
         if _EMBEDDED.search(text):
             return self._embedded(name, text, *found[:2])
         if _SERVER.search(text) or (edition or "").casefold().startswith("server"):
-            return self._server(name, text, *found)
+            return self._server(name, f"{text} {(edition or '').casefold()}", *found)
         return self._client(name, text, *found)
 
     def _client(self, name: str, text: str, build: str | None, edition: str | None, release: str | None) -> OperatingSystem:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, cast
 
 from domain.inventory.imports.columns import ColumnMapping
 from domain.inventory.imports.normal_form import ParsedImport
-from domain.inventory.imports.source import parse
+from domain.inventory.imports.parsing import parse
 from domain.inventory.operating_systems import OperatingSystems
 
 CATALOGUE = Path(__file__).parents[4] / "domain" / "sra" / "catalogue" / "2026.1"

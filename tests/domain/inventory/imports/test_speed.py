@@ -1,12 +1,27 @@
-"""Ten thousand devices are read in about a second of one processor; the limit here leaves room for a busy machine."""
+"""Ten thousand devices are read in about a second of one processor.
+
+A busy machine counts its seconds slowly, so the limit is a multiple of a small sum done before and after.
+"""
 
 import json
 import time
+from collections.abc import Callable
 
 from tests.domain.inventory.imports.samples import read
 
 DEVICES = 10_000
-MOST_SECONDS = 6.0
+MOST_SUMS = 15
+"""Reading takes about six; the sum takes an eighth of a second on an idle machine of 2026."""
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    began = time.process_time()
+    work()
+    return time.process_time() - began
+
+
+def a_sum() -> int:
+    return sum(number * number for number in range(2_000_000))
 
 
 def test_ten_thousand_devices_of_ninjaone_with_volumes_and_antivirus() -> None:
@@ -32,13 +47,15 @@ def test_ten_thousand_devices_of_ninjaone_with_volumes_and_antivirus() -> None:
         "antivirus": json.dumps({"results": products}).encode(),
     }
 
+    before = seconds_of(a_sum)
     began = time.process_time()
     parsed = read("ninjaone", parts)
     took = time.process_time() - began
+    after = seconds_of(a_sum)
 
     assert len(parsed.rows) == DEVICES
     assert {(device.os_key, device.encryption, device.av) for device in parsed.rows} == {("windows:11-25h2-w", "on", "on")}
-    assert took < MOST_SECONDS
+    assert took < MOST_SUMS * max(before, after)
 
 
 def test_ten_thousand_rows_of_a_table() -> None:
@@ -48,10 +65,12 @@ def test_ten_thousand_rows_of_a_table() -> None:
         for number in range(DEVICES)
     )
 
+    before = seconds_of(a_sum)
     began = time.process_time()
     parsed = read("csv", f"{heading}\n{rows}\n".encode(), timezone="America/New_York")
     took = time.process_time() - began
+    after = seconds_of(a_sum)
 
     assert len(parsed.rows) == DEVICES
     assert parsed.rejected == ()
-    assert took < MOST_SECONDS
+    assert took < MOST_SUMS * max(before, after)
