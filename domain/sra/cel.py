@@ -77,11 +77,29 @@ class Condition:
         needed = {path for path in self.silences if not self._holds(context, tuple(p for p in self.silences if p != path))}
         return tuple(sorted({fact_of(path) for path in alone | needed or self.silences}))
 
-    def undecided_for(self, variables: Variables, rebuild: Callable[[Variables], cel.Context]) -> tuple[str, ...]:
-        """For a condition that cannot be decided: the missing facts that could decide it, found by trying values."""
+    def undecided_for(
+        self, variables: Variables, rebuild: Callable[[Variables], cel.Context], seen: dict[str, tuple[str, ...]]
+    ) -> tuple[str, ...]:
+        """For a condition that cannot be decided: the missing facts that could decide it. Of one it is that one; of
+        several, those are named with which some value gives an answer. ``rebuild`` makes a context of variables, and
+        ``seen`` remembers the trials: most assets of an organization lack the same facts."""
         missing = tuple(path for path in self._deciding if not _is_there(variables, path))
-        could = [path for path in missing if self._could_decide(variables, path, rebuild)]
-        return tuple(sorted({fact_of(path) for path in could or missing}))
+        if len(missing) > 1:
+            read = self._read_from(variables)
+            key = f"{self.expression}{read!r}"
+            if key not in seen:
+                seen[key] = tuple(path for path in missing if self._could_decide(read, path, rebuild)) or missing
+            missing = seen[key]
+        return tuple(sorted({fact_of(path) for path in missing}))
+
+    def _read_from(self, variables: Variables) -> Variables:
+        """Only what the expression reads, in a fixed order."""
+        read: dict[str, dict[str, Any]] = {}
+        for fact in self.facts:
+            root, name = fact.split(".")
+            known = variables.get(root, {})
+            read.setdefault(root, {}).update({name: known[name]} if name in known else {})
+        return read
 
     def _holds(self, context: cel.Context, heard: tuple[str, ...]) -> bool:
         return _run(_hearing_only(self.expression, self.silences, heard), context) is True

@@ -153,6 +153,7 @@ class _Reading:
             "version_matches": version_matches,
         }
         self._contexts: dict[str, cel.Context] = {}
+        self._tried: dict[str, tuple[str, ...]] = {}
 
     def verdicts(self, rule: _Rule) -> Iterator[_Verdict]:
         for type, condition in rule.conditions:
@@ -202,7 +203,7 @@ class _Reading:
             ref=ref,
             outcome=outcome,
             silent=condition.resting_on(context) if outcome else (),
-            missing=condition.undecided_for(variables, self._fresh) if outcome is None else (),
+            missing=condition.undecided_for(variables, self._fresh, self._tried) if outcome is None else (),
             values=self._values(condition, variables) if outcome else {},
         )
 
