@@ -14,7 +14,7 @@ from api.credentials import Credentials
 from api.docs import add_docs
 from api.openapi import add_contract
 from api.telemetry import Measurements, Observed
-from api.v1 import api_keys, devices, locations, organizations, start, tenant
+from api.v1 import api_keys, baas, devices, engagements, locations, organizations, start, tenant, vendors
 from domain.runtime import Runtime
 
 ROUTERS = (
@@ -25,6 +25,9 @@ ROUTERS = (
     organizations.router,
     locations.router,
     devices.router,
+    vendors.router,
+    engagements.router,
+    baas.router,
 )
 
 

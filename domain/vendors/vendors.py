@@ -1,13 +1,33 @@
-"""Vendors: companies, known once per tenant and engaged by any number of its organizations."""
+"""Vendors: companies, known once per tenant and engaged by any number of its organizations.
+
+So a principal who is narrowed to some organizations may read and add vendors, but not change what others rely on. What is
+true of a vendor for one organization only stands with the engagement.
+"""
 
 from datetime import date
 from enum import StrEnum
 from typing import Any, ClassVar
+from uuid import UUID
 
-from sqlalchemy import Index, UniqueConstraint
-from sqlmodel import Field
+from sqlalchemy import Index, UniqueConstraint, func
+from sqlmodel import Field, col, or_, select
 
-from domain.tenancy import json_or_unknown, Archivable, Factual, Fields, TenantOwned, json_list, json_object, one_of, tenant_table
+from domain.clock import today
+from domain.errors import Conflict, Fault, Forbidden, Invalid
+from domain.records import archive, change, create
+from domain.sra.catalogue import catalogue
+from domain.tenancy import (
+    Archivable,
+    Factual,
+    Fields,
+    TenantOwned,
+    TenantSession,
+    json_list,
+    json_object,
+    json_or_unknown,
+    one_of,
+    tenant_table,
+)
 
 
 class VendorStatus(StrEnum):
@@ -17,7 +37,9 @@ class VendorStatus(StrEnum):
 
 class VendorFields(Fields):
     name: str = Field(min_length=1, max_length=255)
-    category: str | None = Field(default=None, max_length=100, description="A key of the catalogue's categories.")
+    category: str | None = Field(
+        default=None, max_length=100, description="What kind of vendor it is. The facts of an engagement decide, not this word."
+    )
     status: VendorStatus = one_of(VendorStatus, default=VendorStatus.active)
     contact_email: str | None = Field(default=None, max_length=320)
     website: str | None = Field(default=None, max_length=300)
@@ -30,7 +52,65 @@ class VendorFields(Fields):
 
 
 class Vendor(VendorFields, Factual, TenantOwned, Archivable, table=True):
-    __table_args__ = tenant_table(
-        UniqueConstraint("tenant_id", "ref"), Index("ix_vendor_name", "tenant_id", "name", "id")
-    )
+    __table_args__ = tenant_table(UniqueConstraint("tenant_id", "ref"), Index("ix_vendor_name", "tenant_id", "name", "id"))
     noun: ClassVar[str] = "vendor"
+
+
+async def register(session: TenantSession, fields: VendorFields) -> Vendor:
+    """Put a company on the tenant's list. It is engaged by nobody yet."""
+    _check(fields)
+    return await create(session, Vendor(**fields.model_dump()))
+
+
+async def correct(session: TenantSession, vendor: Vendor, fields: VendorFields) -> Vendor:
+    """Change what is known about a vendor, for every organization that engages it."""
+    _refuse_narrowed(session)
+    _check(fields)
+    return await change(session, vendor, fields)
+
+
+async def retire(session: TenantSession, vendor: Vendor) -> None:
+    """Take a vendor off the list, when no organization engages it any more."""
+    from domain.vendors.engagements import Engagement  # noqa: PLC0415  engagements are made of vendors
+
+    _refuse_narrowed(session)
+    live = select(func.count()).where(
+        col(Engagement.vendor_id) == vendor.id,
+        col(Engagement.archived_at).is_(None),
+        or_(col(Engagement.ended_on).is_(None), col(Engagement.ended_on) >= today()),
+    )
+    engaged = (await session.execute(live)).scalar_one()
+    if engaged:
+        detail = f"It still has engagements that have not ended: {engaged}. End or archive them first."
+        raise Conflict(detail, code="still_engaged")
+    await archive(session, vendor)
+
+
+async def engageable(session: TenantSession, vendor_id: UUID) -> Vendor:
+    """The vendor that a body names, held so that nobody retires it meanwhile; or a fault of that body."""
+    statement = select(Vendor).where(col(Vendor.id) == vendor_id).with_for_update(read=True, key_share=True)
+    vendor = (await session.execute(statement)).scalar_one_or_none()
+    if vendor is None:
+        raise Invalid.one("/vendor_id", "unknown_reference", "There is no such vendor, or it is not yours to engage.")
+    if vendor.archived_at is not None:
+        raise Invalid.one("/vendor_id", "archived", "This vendor was taken off the list. Register it again to engage it.")
+    return vendor
+
+
+def _refuse_narrowed(session: TenantSession) -> None:
+    if session.wall.organization_ids is not None:
+        raise Forbidden(
+            "A vendor is shared by all organizations of the account, and you act for some of them. Say what is true for "
+            "yours in the engagement's vendor_facts."
+        )
+
+
+def _check(fields: VendorFields) -> None:
+    faults: list[Fault] = []
+    categories = catalogue().vendor_category_by_key
+    if fields.category is not None and fields.category not in categories:
+        faults.append(Fault("/category", "unknown_category", f"The categories are: {', '.join(categories)}."))
+    if fields.verified_on is not None and fields.verified_on > today():
+        faults.append(Fault("/verified_on", "in_the_future", "Safeguards can only have been verified on a day that has come."))
+    if faults:
+        raise Invalid(faults)
