@@ -229,28 +229,39 @@ async def test_a_killed_server_is_brought_back_with_what_was_committed(directory
             await busy
 
 
+def kill_when_the_log_complains(server: Running, orphan: int) -> None:
+    patience = time.monotonic() + 20
+    while "pre-existing shared memory block" not in server.home.log.read_text() and time.monotonic() < patience:
+        time.sleep(0.005)
+    os.kill(orphan, signal.SIGKILL)
+
+
 async def test_a_start_waits_for_the_last_orphan_of_a_killed_server(directory: Path) -> None:
     with start(directory, settings=QUICK) as killed:
         session = await asyncpg.connect(**superuser(killed))
         orphan = session.get_server_pid()
         os.kill(orphan, signal.SIGSTOP)  # it cannot notice that its server is gone, and holds on to the shared memory
         os.kill(killed.pid, signal.SIGKILL)
-        threading.Timer(0.5, os.kill, (orphan, signal.SIGKILL)).start()
+        threading.Thread(target=kill_when_the_log_complains, args=(killed, orphan)).start()
         with start(directory, settings=QUICK) as revived:
             assert ends(orphan)
             assert await ask(superuser(revived), "select 1") == 1
         session.terminate()
 
 
+def same_account_stranger(server: Running) -> subprocess.Popen[bytes]:
+    """Another account's process would never be mistaken for the server."""
+    return server.home.account.spawn("/bin/sleep", "60", output=subprocess.DEVNULL)
+
+
 async def test_a_stranger_with_the_number_of_a_killed_server_is_no_obstacle_and_not_harmed(directory: Path) -> None:
-    with subprocess.Popen(["/bin/sleep", "60"]) as stranger:
-        with start(directory, settings=QUICK) as killed:
-            os.kill(killed.pid, signal.SIGKILL)
-            assert ends(killed.pid)
-            pretend_pid(killed, stranger.pid)
-            assert killed.stop() is True
-            with start(directory, settings=QUICK) as revived:
-                assert await ask(superuser(revived), "select 1") == 1
+    with start(directory, settings=QUICK) as killed, same_account_stranger(killed) as stranger:
+        os.kill(killed.pid, signal.SIGKILL)
+        assert ends(killed.pid)
+        pretend_pid(killed, stranger.pid)
+        assert killed.stop() is True
+        with start(directory, settings=QUICK) as revived:
+            assert await ask(superuser(revived), "select 1") == 1
         assert stranger.poll() is None
         stranger.kill()
 
