@@ -18,6 +18,9 @@ HOSTED = "Hosted services"
 OUTSIDE = "Outside parties"
 NO_LOCATION = "Location not recorded"
 NO_SEGMENT = "Segment not recorded"
+SPELLED = ("BAA", "CBCT", "CD", "DICOM", "DVD", "FTP", "HTTP", "HTTPS", "ISP", "MFA", "MMS", "MSP", "NAS", "OS", "PACS",
+           "PC", "PMS", "PSP", "RMM", "SFTP", "SMB", "SMS", "TLS", "USB", "VPN", "VoIP", "ePHI")  # fmt: skip
+ACRONYMS = {word.lower(): word for word in SPELLED}
 
 
 class MapNode(BaseModel):
@@ -193,7 +196,9 @@ def node_flags(node: MapNode) -> tuple[str, ...]:
 
 def words(code: str) -> str:
     """``capture_workstation`` as a person would say it; anything already in words stays as it is."""
-    return code.replace("_", " ") if code == code.lower() and " " not in code else code
+    if code != code.lower() or " " in code:
+        return code
+    return " ".join(ACRONYMS.get(word, word) for word in code.split("_"))
 
 
 def _node_words(node: MapNode) -> str:

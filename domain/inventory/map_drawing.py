@@ -169,10 +169,9 @@ def _line(body: ElementTree.Element, bundle: plan.Bundle, route: Route) -> None:
 def line_style(*, encrypted: bool | None, logged: bool | None) -> dict[str, str]:
     """Colour and width say encryption, dashes say logging; doubt about encryption has dashes of its own."""
     colour, width = {True: (QUIET, "1.5"), False: (DANGER, "2.6"), None: (DOUBT, "2")}[encrypted]
+    dashes = {True: "", False: "8 5", None: "2 4"}[logged]
     if encrypted is None:
         dashes = "14 3 2 3" if logged else "8 3 2 3 2 3"
-    else:
-        dashes = {True: "", False: "8 5", None: "2 4"}[logged]
     return {"stroke": colour, "stroke_width": width, **({"stroke_dasharray": dashes} if dashes else {})}
 
 

@@ -8,6 +8,7 @@ import unicodedata
 
 JOINERS = frozenset("\u00ad\u200b\u200c\u200d\u2060\ufeff")  # invisible, harmless, and part of correct spelling
 HIDDEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs"})
+LINE_ENDS = dict.fromkeys(map(ord, "\r\u2028\u2029"), "\n")
 
 NARROW = frozenset("ijltfrI.,;:'|!()[]/\\ -`\"·")
 BROAD = frozenset("mwMW@%—")
@@ -15,7 +16,7 @@ BROAD = frozenset("mwMW@%—")
 
 def visible(text: str) -> str:
     """``text`` with every hidden character as its code point; line breaks are kept as ``\\n``."""
-    plain = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ")
+    plain = text.replace("\r\n", "\n").replace("\t", " ").translate(LINE_ENDS)
     if plain.isascii() and plain.isprintable():
         return plain
     return "".join(_shown(character) for character in plain)

@@ -110,14 +110,11 @@ class TestWords:
     def test_a_flow_is_one_sentence_with_everything_known_and_unknown(self) -> None:
         told = sentences(network(node("a"), node("b"), edges=(edge("a", "b", encrypted=False, logged=None),)))
         assert told[-1] == (
-            "Flow 1. images: a sends to b by smb; not encrypted, logging not known, stays off the internet, "
-            "purpose treatment."
+            "Flow 1. images: a sends to b by SMB; not encrypted, logging not known, stays off the internet, purpose treatment."
         )
 
     def test_what_nobody_recorded_is_said(self) -> None:
-        unknown = edge(
-            "a", "b", method=None, encrypted=None, logged=None, crosses_internet=None, purpose=None, label=""
-        )
+        unknown = edge("a", "b", method=None, encrypted=None, logged=None, crosses_internet=None, purpose=None, label="")
         told = sentences(network(node("a", stores_ephi=None, os_support="unknown"), node("b"), edges=(unknown,)))
         assert told[0].startswith("Main office: a (capture workstation, holds ePHI not known, OS support not known)")
         assert told[-1] == (
@@ -162,7 +159,7 @@ class TestDrawing:
 
     def test_the_picture_says_its_flags_in_words_too(self) -> None:
         shown = texts(to_svg(network(node("a"), node("b"), edges=(edge("a", "b", encrypted=None, logged=False),))))
-        assert {"1 · smb", "encryption not known", "not logged"} <= set(shown)
+        assert {"1 · SMB", "encryption not known", "not logged"} <= set(shown)
 
     def test_it_is_accessible(self) -> None:
         root = ElementTree.fromstring(to_svg(lakeview_map()))
@@ -225,7 +222,7 @@ class TestDrawing:
         drawn = network(*rooms, node("server"), edges=wired)
         assert len(plan(drawn, place=None).units) == 2
         shown = texts(to_svg(drawn))
-        assert "1–5 · smb" in shown
+        assert "1–5 · SMB" in shown
         assert {"flow 1", "flow 5"} <= set(shown)
 
     def test_one_place_of_a_group_shows_what_it_exchanges_with_under_the_same_numbers(self) -> None:
@@ -248,7 +245,7 @@ class TestDrawing:
         assert "No device, system or flow is recorded." in texts(to_svg(network()))
 
     def test_a_flow_to_itself_is_drawn(self) -> None:
-        assert "1 · smb" in texts(to_svg(network(node("a"), edges=(edge("a", "a"),))))
+        assert "1 · SMB" in texts(to_svg(network(node("a"), edges=(edge("a", "a"),))))
 
 
 class TestMermaid:
@@ -259,7 +256,7 @@ class TestMermaid:
         )  # fmt: skip
         text = to_mermaid(drawn)
         assert 'n1["a<br/>capture workstation, OS out of support"]' in text
-        assert 'n1 -->|"1: smb, encryption not known, not logged"| n2' in text
+        assert 'n1 -->|"1: SMB, encryption not known, not logged"| n2' in text
         assert "linkStyle 0 stroke:#7a4b00" in text
         assert "class n1 ended" in text
 

@@ -1,0 +1,178 @@
+"""The one data set of an analysis, put together from its rows. What it does not find it leaves empty, never out.
+
+The rules are run once more here, for the same moment as the evaluation: what the report says of facts that nobody knows is
+read from the facts, and a report whose findings do not match its facts would be worse than none.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from sqlmodel import col, select
+
+from domain.inventory.import_runs import ImportRun
+from domain.inventory.locations import Location
+from domain.inventory.map_rows import read_map
+from domain.inventory.organizations import Organization
+from domain.people.members import Member
+from domain.people.tenants import Person, own
+from domain.remediation.tasks import Task, TaskFinding
+from domain.sra.assessments import Answer, Assessment
+from domain.sra.catalogue import catalogue
+from domain.sra.completeness import completeness
+from domain.sra.documents import Document
+from domain.sra.findings import Finding, FindingStatus
+from domain.sra.report import lines, rows
+from domain.sra.report.assets import report_assets
+from domain.sra.report.dataset import ReportData
+from domain.sra.world_rows import read_world
+from domain.tenancy import TenantSession
+
+REVIEW_MONTHS = 12
+STANDING_TRIGGERS = (
+    "New or changed equipment, software or image flows",
+    "A new vendor, a new location or a change of ownership",
+    "A security incident",
+    "An operating system that leaves support",
+)
+
+
+async def assemble(
+    session: TenantSession,
+    assessment: Assessment,
+    organization: Organization,
+    *,
+    status: Literal["draft", "sealed"],
+    at: datetime,
+) -> ReportData:
+    """The data set as the rows stand now. ``at`` is printed as the time it was made."""
+    book = catalogue(assessment.edition)
+    as_of = assessment.as_of or at
+    around = await read_world(session, organization, as_of=as_of, assessment=assessment, catalogue=book)
+    findings = await _findings(session, organization)
+    answers = await _answers(session, assessment)
+    tasks = await _tasks(session, organization)
+    people = await _people(session)
+    documents = await _documents(session, organization)
+    locations = await _locations(session, organization)
+    devices, systems = report_assets(around, book, {str(each.id): each.name for each in locations})
+    elements = await completeness(session, assessment, organization)
+    return ReportData(
+        title=assessment.title,
+        practice=rows.Practice(
+            id=str(organization.id),
+            legal_name=organization.legal_name or organization.name,
+            locations=tuple(rows.Location(name=each.name) for each in locations),
+        ),
+        brand=lines.brand(await own(session)),
+        edition=rows.Edition(
+            version=assessment.number,
+            status=status,
+            as_of=as_of,
+            generated_at=at,
+            period_start=assessment.period_start,
+            period_end=assessment.period_end,
+            ruleset=book.edition.ruleset_title,
+            catalogue_edition=book.edition.id,
+        ),
+        prior=await _prior(session, assessment),
+        signatures=lines.signatures(assessment),
+        scope=lines.scope(assessment, around),
+        elements=tuple(
+            rows.Element(number=each.number, title=each.title, missing=tuple(one.detail for one in each.missing))
+            for each in elements
+        ),
+        collection=await _collection(session, organization, people),
+        devices=devices,
+        systems=systems,
+        network_map=await read_map(session, organization, as_of=as_of.date()),
+        vendors=lines.vendors(around),
+        findings=tuple(lines.finding(each) for each in findings),
+        standards=lines.standards(book, answers, people, documents),
+        plan=tuple(lines.task(task, numbers, findings, people) for task, numbers in tasks),
+        unknown_facts=lines.unknown_facts(assessment, book),
+        undecided_rules=lines.undecided_rules(assessment, book),
+        review=rows.Review(
+            next_review_on=lines.months_later(at.date(), REVIEW_MONTHS),
+            interval_months=REVIEW_MONTHS,
+            standing=STANDING_TRIGGERS,
+        ),
+        method=lines.method(book),
+        laws=lines.laws(book, findings, answers),
+        proposed=lines.proposed(book, answers),
+        evidence=tuple(
+            rows.Evidence(name=each.title, sha256=each.sha256, size=each.size, added_on=each.created_at.date())
+            for each in documents.values()
+        ),
+        history=lines.history(assessment, people, at),
+    )
+
+
+async def _findings(session: TenantSession, organization: Organization) -> list[Finding]:
+    statement = (
+        select(Finding)
+        .where(col(Finding.organization_id) == organization.id, col(Finding.status) != FindingStatus.resolved)
+        .order_by(col(Finding.level_rank).desc(), col(Finding.number))
+    )
+    return list((await session.execute(statement)).scalars())
+
+
+async def _answers(session: TenantSession, assessment: Assessment) -> list[Answer]:
+    statement = select(Answer).where(col(Answer.assessment_id) == assessment.id).order_by(col(Answer.position))
+    return list((await session.execute(statement)).scalars())
+
+
+async def _tasks(session: TenantSession, organization: Organization) -> list[tuple[Task, list[UUID]]]:
+    statement = (
+        select(Task)
+        .where(col(Task.organization_id) == organization.id, col(Task.archived_at).is_(None))
+        .order_by(col(Task.due_on).asc().nulls_last(), col(Task.id))
+    )
+    tasks = list((await session.execute(statement)).scalars())
+    links = select(TaskFinding).where(col(TaskFinding.organization_id) == organization.id)
+    treated: dict[UUID, list[UUID]] = {}
+    for link in (await session.execute(links)).scalars():
+        treated.setdefault(link.task_id, []).append(link.finding_id)
+    return [(task, treated.get(task.id, [])) for task in tasks]
+
+
+async def _people(session: TenantSession) -> dict[UUID, str]:
+    """The members of this tenant by name, for "answered by"."""
+    statement = select(Member.id, Person.name).join(Person, col(Person.id) == col(Member.person_id))
+    statement = statement.where(col(Member.tenant_id) == session.tenant_id)
+    return {row[0]: row[1] for row in (await session.execute(statement)).all()}
+
+
+async def _documents(session: TenantSession, organization: Organization) -> dict[str, Document]:
+    statement = select(Document).where(col(Document.organization_id) == organization.id).order_by(col(Document.id))
+    return {str(each.id): each for each in (await session.execute(statement)).scalars()}
+
+
+async def _locations(session: TenantSession, organization: Organization) -> list[Location]:
+    statement = select(Location).where(col(Location.organization_id) == organization.id, col(Location.archived_at).is_(None))
+    return list((await session.execute(statement.order_by(col(Location.name)))).scalars())
+
+
+async def _prior(session: TenantSession, assessment: Assessment) -> rows.PriorVersion | None:
+    if assessment.previous_id is None:
+        return None
+    previous = await session.fetch(Assessment, assessment.previous_id)
+    return rows.PriorVersion(version=previous.number, sealed_at=previous.sealed_at, sha256=previous.sealed_sha256)
+
+
+async def _collection(
+    session: TenantSession, organization: Organization, people: Mapping[UUID, str]
+) -> tuple[rows.CollectionEntry, ...]:
+    statement = select(ImportRun).where(col(ImportRun.organization_id) == organization.id, col(ImportRun.dry_run).is_(False))
+    runs = (await session.execute(statement.order_by(col(ImportRun.id)))).scalars()
+    return tuple(
+        rows.CollectionEntry(
+            at=each.created_at,
+            who=people.get(each.made_by, "an API key") if each.made_by else "an API key",
+            source=each.source,
+            what=", ".join(f"{file['name']} (SHA-256 {file['sha256']})" for file in each.files) or "import",
+            rows=sum(each.counts.values()),
+        )
+        for each in runs
+    )

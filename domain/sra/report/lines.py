@@ -1,0 +1,259 @@
+"""What the report says, line by line: rows of ours as rows of the report, without another look at the database."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from domain.people.tenants import Tenant
+from domain.remediation.tasks import Task
+from domain.sra.answers import Standing, is_gap, standing
+from domain.sra.assessments import Answer, Assessment
+from domain.sra.catalogue import Catalogue, Requirement, Topic
+from domain.sra.documents import Document
+from domain.sra.findings import Finding
+from domain.sra.levels import Level
+from domain.sra.report import rows
+from domain.sra.report.dataset import Method
+from domain.sra.world import World
+from domain.sra.world_rows import Surroundings
+from domain.vendors.roster import Party, roster
+
+STATEMENTS: Mapping[str, str] = {
+    "preparer": "I prepared this risk analysis. To my knowledge it is accurate and thorough, and it shows what is not known.",
+    "approver": "As the practice's security official I have reviewed this risk analysis and approve it.",
+}
+
+
+def brand(tenant: Tenant) -> rows.Brand:
+    """The tenant's name and colour; a brand that cannot be printed is left out rather than spoiling a report."""
+    colour = tenant.brand.get("colour")
+    valid = isinstance(colour, str) and len(colour) == 7 and colour.startswith("#")
+    return rows.Brand(name=tenant.brand.get("name") or tenant.name, colour=colour if valid else None)
+
+
+def signatures(assessment: Assessment) -> tuple[rows.Signature, ...]:
+    given = {each["role"]: each for each in assessment.signatures}
+    return tuple(
+        rows.Signature(
+            role=role,
+            name=given.get(role, {}).get("name"),
+            title=given.get(role, {}).get("title"),
+            signed_at=given.get(role, {}).get("signed_at"),
+            statement=given.get(role, {}).get("statement", STATEMENTS[role]),
+        )
+        for role in ("preparer", "approver")
+    )
+
+
+def scope(assessment: Assessment, around: Surroundings) -> rows.Scope:
+    counted: dict[str, list[Any]] = {}
+    for asset in around.world.assets:
+        counted.setdefault(asset.kind, []).append(asset.facts.get("stores_ephi"))
+    included = tuple(
+        rows.CountedKind(kind=kind, count=len(held), with_ephi=held.count(True), ephi_unknown=held.count(None))
+        for kind, held in sorted(counted.items())
+    )
+    unclassified = tuple(
+        rows.Exclusion(what=f"Device {each.name}", reason="Known to the RMM; nobody has said yet what it is used for.")
+        for each in around.unclassified
+    )
+    return rows.Scope(statement=assessment.scope, included=included, exclusions=unclassified)
+
+
+def vendors(around: Surroundings) -> tuple[rows.Vendor, ...]:
+    world = around.world
+    services: dict[str, list[str]] = {}
+    for engagement in world.engagements:
+        services.setdefault(f"vendor:{engagement.facts.get('vendor')}", []).append(str(engagement.facts.get("service")))
+    return tuple(_vendor(each, around, world, services.get(each.party, [])) for each in roster(world))
+
+
+def _vendor(party: Party, around: Surroundings, world: World, services: Sequence[str]) -> rows.Vendor:
+    identifier = party.party.partition(":")[2]
+    signed = sorted(
+        (baa.facts for baa in world.baas if str(baa.facts.get("vendor")) == identifier),
+        key=lambda facts: str(facts.get("signed_on") or ""),
+    )
+    latest: Mapping[str, Any] = signed[-1] if signed else {}
+    clauses = latest.get("missing_required_clauses")
+    return rows.Vendor(
+        name=around.names.get(party.party, party.party),
+        services=tuple(services),
+        role=party.decision.role,
+        decision=party.decision.decision,
+        reason=party.decision.reason,
+        citations=party.decision.citations,
+        baa_state=party.baa_state,
+        baa_signed_on=latest.get("signed_on"),
+        baa_ends_on=latest.get("end_on"),
+        compliant=party.compliant,
+        missing_clauses=tuple(clauses) if clauses is not None else None,
+        note="Engagement has ended." if party.vendor_ended else None,
+    )
+
+
+def finding(finding: Finding) -> rows.Finding:
+    adjusted: Mapping[str, Any] = finding.decision.get("adjusted") or {}
+    return rows.Finding(
+        number=finding.number,
+        id=str(finding.id),
+        rule_id=finding.rule_id or finding.topic_id,
+        title=finding.title,
+        subject=finding.subject_name,
+        threat=finding.threat,
+        vulnerability=finding.vulnerability,
+        citations=tuple(finding.citations),
+        measures=finding.current_measures,
+        likelihood=finding.likelihood,
+        likelihood_reason=finding.reason,
+        impact=finding.impact,
+        impact_reason=finding.reason,
+        adjustments=(str(adjusted["reason"]),) if adjusted.get("reason") else (),
+        level=finding.level,
+        basis=finding.basis.value,
+        missing_facts=tuple(finding.missing_facts),
+        status=finding.status.value,
+        status_reason=finding.decision.get("reason"),
+        recommendation=finding.remediation,
+    )
+
+
+def standards(
+    book: Catalogue, answers: Iterable[Answer], people: Mapping[UUID, str], documents: Mapping[str, Document]
+) -> tuple[rows.Standard, ...]:
+    """The answers under the standard that their first citation belongs to; readiness is elsewhere, it is not law."""
+    under: dict[str, tuple[str, list[rows.Answer]]] = {}
+    for answer in answers:
+        topic = book.topic_by_id[answer.topic_id]
+        if topic.scored:
+            standard = _standard_of(book, topic)
+            title = standard.standard
+            under.setdefault(standard.citation, (title, []))[1].append(_answer(topic, answer, people, documents))
+    return tuple(
+        rows.Standard(citation=citation, title=title, answers=tuple(said)) for citation, (title, said) in sorted(under.items())
+    )
+
+
+def _standard_of(book: Catalogue, topic: Topic) -> Requirement:
+    cited = book.requirement(topic.citations[0])
+    assert cited is not None, "the loader resolves every citation"
+    parent = book.requirement(cited.parent) if cited.parent else None
+    return parent or cited
+
+
+def _answer(topic: Topic, answer: Answer, people: Mapping[UUID, str], documents: Mapping[str, Document]) -> rows.Answer:
+    gap = is_gap(topic, answer)
+    stands = standing(topic, answer)
+    said = [answer.rationale, answer.alternative, answer.note]
+    return rows.Answer(
+        topic_id=topic.id,
+        topic=topic.question,
+        requirement=topic.primary_type,
+        state=answer.state,
+        support="evidenced" if stands is Standing.evidenced else "asserted" if stands is Standing.asserted else "none",
+        citations=topic.citations,
+        rationale=" ".join(text for text in said if text) or None,
+        gap=gap.reason if gap else None,
+        evidence=tuple(_evidence(each, documents) for each in answer.evidence),
+        answered_by=people.get(answer.answered_by, "an API key") if answer.answered_by else None,
+        answered_at=answer.answered_at,
+    )
+
+
+def _evidence(each: Mapping[str, Any], documents: Mapping[str, Document]) -> str:
+    document = documents.get(str(each.get("document_id")))
+    named = [document.title] if document else []
+    return ", ".join([*named, *([each["reference"]] if each.get("reference") else [])])
+
+
+def task(task: Task, treated: Sequence[UUID], findings: Iterable[Finding], people: Mapping[UUID, str]) -> rows.PlanTask:
+    numbers = sorted(each.number for each in findings if each.id in treated)
+    return rows.PlanTask(
+        ref=task.ref or f"T-{task.id.hex[-6:]}",
+        title=task.title,
+        findings=tuple(numbers),
+        treatment="reduce",
+        owner=people.get(task.assignee_id) if task.assignee_id else task.owner,
+        due_on=task.due_on,
+        status=task.status.value,
+        verified_by=people.get(task.verified_by) if task.verified_by else None,
+        verified_at=task.verified_at,
+        residual_level=Level(task.residual_level) if task.residual_level else None,
+    )
+
+
+def unknown_facts(assessment: Assessment, book: Catalogue) -> tuple[rows.UnknownFact, ...]:
+    questions = {key: fact.question for key, fact in book.fact_by_key.items()}
+    return tuple(
+        rows.UnknownFact(subject=each["name"], fact=fact, question=questions.get(f"asset.{fact}"))
+        for each in assessment.unknown_facts
+        for fact in each["facts"]
+    )
+
+
+def undecided_rules(assessment: Assessment, book: Catalogue) -> tuple[rows.UndecidedRule, ...]:
+    return tuple(
+        rows.UndecidedRule(
+            rule_id=each["rule"],
+            title=book.threat_by_id[each["rule"]].title,
+            missing=tuple(each["missing"]),
+            subjects=tuple(one["name"] for one in each["subjects"]),
+        )
+        for each in assessment.undetermined
+    )
+
+
+def method(book: Catalogue) -> Method:
+    steps = tuple(
+        rows.ScaleStep(level=Level.of(each.level), likelihood=each.likelihood_calibration, impact=each.impact_calibration)
+        for each in book.scales.level
+    )
+    return Method(
+        name=book.scales.method, scale_version="NIST SP 800-30 Rev. 1", statement=book.scales.calibration, scale=steps
+    )
+
+
+def laws(book: Catalogue, findings: Iterable[Finding], answers: Iterable[Answer]) -> tuple[rows.CitedLaw, ...]:
+    """Every paragraph that the report prints, with its title; only law in force."""
+    cited = {citation for each in findings for citation in each.citations}
+    cited |= {citation for each in answers for citation in book.topic_by_id[each.topic_id].citations}
+    found = ((citation, book.requirement(citation)) for citation in sorted(cited))
+    return tuple(rows.CitedLaw(citation=citation, title=row.title, kind=row.type) for citation, row in found if row is not None)
+
+
+def proposed(book: Catalogue, answers: Iterable[Answer]) -> rows.Proposed:
+    states: Mapping[str | None, Literal["ready", "not_ready", "unknown"]] = {"met": "ready", "not_met": "not_ready"}
+    rule = book.proposed_rule
+    return rows.Proposed(
+        title=rule.title,
+        notice=f"{rule.label}. {rule.federal_register}. {rule.status_note}",
+        rows=tuple(
+            rows.ProposedRow(
+                id=answer.topic_id,
+                requirement=book.topic_by_id[answer.topic_id].question,
+                citation=rule.federal_register,
+                state=states.get(answer.state, "unknown"),
+                explanation=answer.note,
+            )
+            for answer in answers
+            if not book.topic_by_id[answer.topic_id].scored
+        ),
+    )
+
+
+def history(assessment: Assessment, people: Mapping[UUID, str], at: datetime) -> tuple[rows.HistoryEntry, ...]:
+    entries = [rows.HistoryEntry(at=assessment.created_at, version=assessment.number, what="Analysis opened")]
+    if assessment.evaluated_at:
+        entries.append(rows.HistoryEntry(at=assessment.evaluated_at, version=assessment.number, what="Rules last evaluated"))
+    for each in assessment.signatures:
+        signed_at = datetime.fromisoformat(each["signed_at"])
+        entries.append(
+            rows.HistoryEntry(at=signed_at, version=assessment.number, who=each["name"], what=f"Signed as {each['role']}")
+        )
+    return tuple(entries)
+
+
+def months_later(day: date, months: int) -> date:
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return date(year, month + 1, min(day.day, 28))

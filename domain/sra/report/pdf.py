@@ -1,0 +1,174 @@
+"""The report as a tagged PDF: PDF/UA-1 and PDF/A-2a at once, the same bytes for the same data.
+
+The engine sees one template, one JSON file and the drawings, all in memory; its file access is confined to the folder of
+the template, it gets no fonts but ours, and no typed text is ever part of a template.
+"""
+
+import contextlib
+import functools
+import json
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, cast
+from xml.etree import ElementTree
+
+import typst
+
+from domain.inventory.map import NetworkMap
+from domain.inventory.map_drawing import to_svg
+from domain.sra.report.dataset import ReportData
+from domain.sra.report.document import Block, Document, MapFigure, Section, Table
+from domain.sra.report.fonts import FONT_DIRECTORY, printable
+from domain.sra.report.outline import compose
+from domain.sra.report.pictures import picture_size
+
+TEMPLATE = Path(__file__).with_name("report.typ")
+STANDARDS = ["ua-1", "a-2a"]
+ARCHIVE_ONLY = ["a-2b"]
+LONG, SHORT = 792.0, 612.0  # letter paper, in points
+MAP_MARGINS = (72.0, 190.0)  # with the running lines, the heading and a paragraph
+SMALLEST_SCALE = 0.55  # of the drawing: names of nodes are then 6 points high, badges nearly 5
+LONGEST_UNBROKEN = 900  # characters of a cell: a longer row may be broken between pages
+
+
+def render_pdf(data: ReportData) -> bytes:
+    """The PDF. Takes seconds of one processor: call it in a worker. SealBroken when the data is not what its seal says.
+
+    The engine refuses a whole document for one cluster of marks that no font can join, or for a table that it cannot tag.
+    Such a report is printed with code points instead of the marks, and at the worst without the claim to be tagged: a
+    practice that has to answer an investigator must get its report.
+    """
+    document = compose(data)
+    plain = functools.partial(printable, plain_only=True)
+    for say, standards in ((printable, STANDARDS), (plain, STANDARDS)):
+        with contextlib.suppress(typst.TypstError):
+            return _set(data, document, say, standards)
+    return _set(data, document, plain, ARCHIVE_ONLY)
+
+
+def _set(data: ReportData, document: Document, say: Callable[[str], str], standards: list[str]) -> bytes:
+    files: dict[str, bytes] = {"main.typ": TEMPLATE.read_bytes()}
+    shown: dict[str, Any] = _said(_plain(document), say)
+    shown |= {"short_title": say(data.title), "logo": None, "logo_description": "", "parts": []}
+    logo = data.brand.logo
+    if logo is not None:
+        shown["logo"] = f"logo.{picture_size(logo.content)[0]}"
+        shown["logo_description"] = say(logo.description or data.brand.name)
+        files[shown["logo"]] = logo.content
+    for section in document.sections:
+        _add_section(shown["parts"], section, data.network_map, say, files)
+    files["document.json"] = json.dumps(shown, ensure_ascii=False).encode()
+    return typst.compile(
+        cast(Any, files),  # the stub does not name it, but files in memory are documented
+        format="pdf",
+        root=TEMPLATE.parent,
+        font_paths=_fonts(),
+        ignore_system_fonts=True,
+        pdf_standards=cast(Any, standards),
+        timestamp=data.edition.generated_at,
+    )
+
+
+@functools.cache
+def _fonts() -> typst.Fonts:
+    return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[FONT_DIRECTORY])
+
+
+def _plain(document: Document) -> dict[str, Any]:
+    return asdict(replace(document, sections=()))
+
+
+def _said(value: Any, say: Callable[[str], str]) -> Any:
+    """Every text in a JSON value, made printable."""
+    if isinstance(value, str):
+        return say(value)
+    if isinstance(value, dict):
+        return {key: _said(inner, say) for key, inner in cast(dict[str, Any], value).items()}
+    if isinstance(value, list | tuple):
+        return [_said(inner, say) for inner in cast(list[Any], value)]
+    return value
+
+
+def _add_section(
+    parts: list[dict[str, Any]],
+    section: Section,
+    network_map: NetworkMap,
+    say: Callable[[str], str],
+    files: dict[str, bytes],
+) -> None:
+    """Blocks go on the sheets at hand while the format stays the same; every drawing has a sheet of its own."""
+
+    def on(layout: str) -> list[dict[str, Any]]:
+        if not parts or parts[-1]["layout"] != layout:
+            parts.append({"layout": layout, "blocks": []})
+        return parts[-1]["blocks"]
+
+    waiting: list[dict[str, Any]] = [{"kind": "section", "text": say(section.title)}]
+    drawn = any(isinstance(block, MapFigure) for block in section.blocks)
+    for block in section.blocks:
+        if isinstance(block, MapFigure):
+            name = f"map-{len(files)}.svg"
+            drawing = to_svg(_said_map(network_map, say), place=None if block.place is None else say(block.place))
+            files[name] = drawing.encode()
+            width, height, drawn_width = _sheet(drawing)
+            figure = {"kind": "map", "file": name, "alternative": say(block.alternative), "width": drawn_width}
+            parts.append({"layout": "map", "width": width, "height": height, "blocks": [*waiting, figure]})
+            waiting, drawn = [], False
+        elif drawn:
+            waiting.append(_block(block, say))  # what stands before a drawing goes on its sheet
+        else:
+            on(section.layout).extend([*waiting, _block(block, say)])
+            waiting = []
+
+
+def _block(block: Block, say: Callable[[str], str]) -> dict[str, Any]:
+    shown: dict[str, Any] = _said(asdict(block), say)
+    if isinstance(block, Table):
+        shown["rows"] = [
+            {"cells": cells, "breakable": any(_length(cell) > LONGEST_UNBROKEN for cell in cells)} for cells in shown["rows"]
+        ]
+    return shown
+
+
+def _length(cell: list[dict[str, str]]) -> int:
+    return sum(len(line["text"]) + 30 + 60 * line["text"].count("\n") for line in cell)
+
+
+def _said_map(network_map: NetworkMap, say: Callable[[str], str]) -> NetworkMap:
+    """The map with printable words; its ids stay, and so does the drawing's shape."""
+
+    def text(value: str | None) -> str | None:
+        return None if value is None else say(value)
+
+    nodes = tuple(
+        node.model_copy(
+            update={
+                "name": say(node.name),
+                "kind": say(node.kind),
+                "location": text(node.location),
+                "segment": text(node.segment),
+            }
+        )
+        for node in network_map.nodes
+    )
+    edges = tuple(
+        edge.model_copy(update={"method": text(edge.method), "label": say(edge.label), "purpose": text(edge.purpose)})
+        for edge in network_map.edges
+    )
+    return network_map.model_copy(update={"title": say(network_map.title), "nodes": nodes, "edges": edges})
+
+
+def _sheet(drawing: str) -> tuple[float, float, float]:
+    """Width and height of the sheet, and width of the drawing on it, in points.
+
+    Letter paper, upright or across, while the words can be read; else a sheet as large as the drawing needs.
+    """
+    root = ElementTree.fromstring(drawing)  # noqa: S314  # our own drawing
+    width, height = float(root.get("width", "1")), float(root.get("height", "1"))
+    for sheet in ((LONG, SHORT), (SHORT, LONG)):
+        scale = min((sheet[0] - MAP_MARGINS[0]) / width, (sheet[1] - MAP_MARGINS[1]) / height, 1)
+        if scale >= SMALLEST_SCALE:
+            return (*sheet, width * scale)
+    fitted = width * SMALLEST_SCALE
+    return max(fitted + MAP_MARGINS[0], SHORT), height * SMALLEST_SCALE + MAP_MARGINS[1], fitted

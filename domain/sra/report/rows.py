@@ -1,0 +1,346 @@
+"""The rows of a risk analysis, as frozen models: what one line of each table of the report says, and what it does not know.
+
+Nothing here is a float, every time is UTC, and ``None`` always means that nobody knows or nothing is recorded; which of the
+two is said where it is printed.
+"""
+
+import base64
+import binascii
+import datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from domain.inventory.map import OsSupport
+from domain.sra.levels import Level
+from domain.sra.report.pictures import picture_size
+
+LARGEST_LOGO = 600_000  # bytes
+MOST_PIXELS = 4_000  # along either side: a small file can unpack to gigabytes
+
+
+def _in_utc(moment: datetime.datetime) -> datetime.datetime:
+    return moment.astimezone(datetime.UTC)
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Row(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Logo(Row):
+    """A PNG or JPEG in base64, checked here so that a broken file can never break a report."""
+
+    base64: str
+    description: str
+
+    @model_validator(mode="after")
+    def _is_a_picture(self) -> Self:
+        try:
+            content = base64.b64decode(self.base64, validate=True)
+        except binascii.Error:
+            raise ValueError("the logo is not valid base64") from None
+        if len(content) > LARGEST_LOGO:
+            raise ValueError(f"the logo has {len(content)} bytes; {LARGEST_LOGO} are allowed")
+        _, width, height = picture_size(content)
+        if not 1 <= width <= MOST_PIXELS or not 1 <= height <= MOST_PIXELS:
+            raise ValueError(f"the logo measures {width} x {height} pixels; up to {MOST_PIXELS} each way are allowed")
+        return self
+
+    @property
+    def content(self) -> bytes:
+        return base64.b64decode(self.base64)
+
+
+class Brand(Row):
+    """Whose name and colour the report wears: the tenant's."""
+
+    name: str
+    colour: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")] | None = None
+    logo: Logo | None = None
+
+
+class Location(Row):
+    name: str
+    address: str | None = None
+
+
+class Practice(Row):
+    id: str
+    legal_name: str
+    locations: tuple[Location, ...] = ()
+
+
+class Edition(Row):
+    """Which version of the analysis this is, and by which law and catalogue it was made."""
+
+    version: Annotated[int, Field(ge=1)]
+    status: Literal["draft", "sealed"]
+    as_of: Moment
+    generated_at: Moment
+    period_start: datetime.date | None = None
+    period_end: datetime.date | None = None
+    ruleset: str
+    catalogue_edition: str
+
+
+class PriorVersion(Row):
+    version: Annotated[int, Field(ge=1)]
+    sealed_at: Moment | None = None
+    sha256: Sha256 | None = None
+
+
+class Signature(Row):
+    """``signed_at`` is None until somebody signs; an unsigned line is printed as such."""
+
+    role: Literal["preparer", "approver"]
+    name: str | None = None
+    title: str | None = None
+    signed_at: Moment | None = None
+    statement: str
+
+
+class Seal(Row):
+    """The SHA-256 of the canonical JSON. It stands outside that JSON, for it cannot hold its own hash."""
+
+    sha256: Sha256
+    sealed_at: Moment
+
+
+class CountedKind(Row):
+    """How many of one kind are in scope. ``ephi_unknown``: nobody knows whether they hold ePHI."""
+
+    kind: str
+    count: int
+    with_ephi: int
+    ephi_unknown: int
+
+
+class Exclusion(Row):
+    what: str
+    reason: str
+
+
+class Scope(Row):
+    statement: str | None = None
+    included: tuple[CountedKind, ...] = ()
+    exclusions: tuple[Exclusion, ...] = ()
+
+
+class Element(Row):
+    """One of OCR's nine elements. ``missing`` is empty when it is complete."""
+
+    number: Annotated[int, Field(ge=1, le=9)]
+    title: str
+    missing: tuple[str, ...] = ()
+
+
+class CollectionEntry(Row):
+    """Who or what gave which information, when, and how much of it."""
+
+    at: Moment
+    who: str
+    source: str
+    what: str
+    rows: int | None = None
+
+
+class FactLine(Row):
+    """``value`` None: not known."""
+
+    name: str
+    value: str | None
+    source: str | None = None
+
+
+class Asset(Row):
+    """A device or a system with the facts that matter."""
+
+    id: str
+    name: str
+    kind: str
+    location: str | None = None
+    segment: str | None = None
+    owner: str | None = None
+    os_name: str | None = None
+    os_support: OsSupport
+    os_support_ends_on: datetime.date | None = None
+    stores_ephi: bool | None
+    facts: tuple[FactLine, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+
+class Vendor(Row):
+    """A vendor or partner, whether an agreement is needed, why, and the state of it."""
+
+    name: str
+    services: tuple[str, ...] = ()
+    role: str | None = None
+    decision: Literal["required", "not_required", "needs_facts"]
+    reason: str
+    citations: tuple[str, ...] = ()
+    baa_state: str | None = None
+    baa_signed_on: datetime.date | None = None
+    baa_ends_on: datetime.date | None = None
+    compliant: bool | None = None
+    missing_clauses: tuple[str, ...] | None = None
+    note: str | None = None
+
+
+class Finding(Row):
+    """One risk. ``level`` is the table look-up of likelihood and impact; another level is refused."""
+
+    number: int
+    id: str
+    rule_id: str | None = None
+    title: str
+    subject: str
+    threat: str
+    vulnerability: str
+    citations: tuple[str, ...] = ()
+    measures: str | None = None
+    likelihood: Level
+    likelihood_reason: str
+    impact: Level
+    impact_reason: str
+    adjustments: tuple[str, ...] = ()
+    level: Level
+    basis: Literal["fact", "absent", "unknown", "answer", "judgement"]
+    missing_facts: tuple[str, ...] = ()
+    status: Literal["open", "accepted", "resolved", "rejected"] = "open"
+    status_reason: str | None = None
+    recommendation: str | None = None
+
+    @property
+    def stands(self) -> bool:
+        """An accepted risk is still a risk."""
+        return self.status in {"open", "accepted"}
+
+
+class Answer(Row):
+    """What is said about one topic. ``state`` None: not answered. ``gap`` None: no gap."""
+
+    topic_id: str
+    topic: str
+    requirement: str
+    state: str | None
+    support: Literal["evidenced", "asserted", "none"]
+    citations: tuple[str, ...] = ()
+    rationale: str | None = None
+    gap: str | None = None
+    evidence: tuple[str, ...] = ()
+    answered_by: str | None = None
+    answered_at: Moment | None = None
+
+
+class Standard(Row):
+    """The answers under one standard of the Security Rule."""
+
+    citation: str
+    title: str
+    answers: tuple[Answer, ...] = ()
+
+
+class Acceptance(Row):
+    signer: str
+    title: str | None = None
+    at: Moment
+    reason: str
+    expires_on: datetime.date | None = None
+
+
+class PlanTask(Row):
+    """``findings`` are the numbers of the findings it treats."""
+
+    ref: str
+    title: str
+    findings: tuple[int, ...] = ()
+    treatment: str | None = None
+    owner: str | None = None
+    due_on: datetime.date | None = None
+    status: str
+    verified_by: str | None = None
+    verified_at: Moment | None = None
+    residual_level: Level | None = None
+    acceptance: Acceptance | None = None
+
+
+class UnknownFact(Row):
+    subject: str
+    fact: str
+    question: str | None = None
+
+
+class UndecidedRule(Row):
+    rule_id: str
+    title: str
+    missing: tuple[str, ...] = ()
+    subjects: tuple[str, ...] = ()
+
+
+class Trigger(Row):
+    at: Moment
+    what: str
+    why: str
+    affects: tuple[str, ...] = ()
+
+
+class Review(Row):
+    next_review_on: datetime.date | None = None
+    interval_months: int | None = None
+    standing: tuple[str, ...] = ()
+    fired: tuple[Trigger, ...] = ()
+
+
+class Change(Row):
+    kind: str
+    what: str
+    detail: str | None = None
+    at: Moment | None = None
+    by: str | None = None
+
+
+class ScaleStep(Row):
+    level: Level
+    likelihood: str
+    impact: str
+
+
+class CitedLaw(Row):
+    citation: str
+    title: str
+    kind: str | None = None
+
+
+class ProposedRow(Row):
+    id: str
+    requirement: str
+    citation: str
+    state: Literal["ready", "partly", "not_ready", "unknown"]
+    explanation: str | None = None
+
+
+class Proposed(Row):
+    """Readiness for a rule that is not law. ``notice`` says what it is, where it was published and how it stands."""
+
+    title: str
+    notice: str
+    rows: tuple[ProposedRow, ...] = ()
+
+
+class Evidence(Row):
+    name: str
+    sha256: Sha256 | None = None
+    size: int | None = None
+    added_on: datetime.date | None = None
+    supports: tuple[str, ...] = ()
+
+
+class HistoryEntry(Row):
+    at: Moment
+    version: int | None = None
+    who: str | None = None
+    what: str
