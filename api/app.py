@@ -14,7 +14,21 @@ from api.credentials import Credentials
 from api.docs import add_docs
 from api.openapi import add_contract
 from api.telemetry import Measurements, Observed
-from api.v1 import api_keys, baas, devices, engagements, locations, organizations, start, tenant, vendors
+from api.v1 import (
+    api_keys,
+    audit_log,
+    baas,
+    deliveries,
+    devices,
+    engagements,
+    events,
+    locations,
+    organizations,
+    start,
+    tenant,
+    vendors,
+    webhooks,
+)
 from domain.runtime import Runtime
 
 ROUTERS = (
@@ -28,6 +42,10 @@ ROUTERS = (
     vendors.router,
     engagements.router,
     baas.router,
+    events.router,
+    audit_log.router,
+    webhooks.router,
+    deliveries.router,
 )
 
 

@@ -7,17 +7,19 @@ it with a permission of their own, and that look is on record. One function deci
 import json
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import Enum
 from functools import cache
 from types import NoneType
-from typing import Any, Protocol, cast, get_args
+from typing import Any, cast, get_args
 from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
 
 from domain.clock import rfc3339
+from domain.events import Event
 from domain.json_forms import as_json
+from domain.outbound.event_types import EventType
 from domain.tables import TABLES
 
 MOST_BYTES = 20_000
@@ -26,6 +28,9 @@ _MOST_NAMES = 100
 _MOST_ITEMS = 50
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
+_EXAMPLE_ID = UUID("01a1f0c6-3a00-7c4e-9d52-6d1f0a5b7c01")
+_EXAMPLE_SUBJECT = UUID("01a1f0c6-3a00-7c4e-9d52-6d1f0a5b7c02")
+_EXAMPLE_ORGANIZATION = UUID("01a1f0c6-3a00-7c4e-9d52-6d1f0a5b7c05")
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _PLAIN = (bool, int, UUID, NoneType)
 _CODES = frozenset(
@@ -41,20 +46,7 @@ _CODES = frozenset(
 """Columns of text that only ever hold a word of ours or of the catalogue."""
 
 
-class Happened(Protocol):
-    """What this module reads of an event."""
-
-    id: UUID
-    at: datetime
-    sequence: int
-    kind: str
-    subject_type: str
-    subject_id: UUID
-    organization_id: UUID | None
-    changes: dict[str, Any]
-
-
-def thin(event: Happened) -> dict[str, Any]:
+def thin(event: Event) -> dict[str, Any]:
     """An event for the outside, in JSON's terms.
 
     ``changed`` names every field that changed; ``changes`` shows ``{"from", "to"}`` of those whose values nobody typed.
@@ -74,7 +66,7 @@ def thin(event: Happened) -> dict[str, Any]:
     }
 
 
-def body(event: Happened) -> bytes:
+def body(event: Event) -> bytes:
     """The payload of a webhook: the same bytes for every attempt and every endpoint, below 20 kB."""
     data = thin(event)
     payload = {"type": event.kind, "timestamp": data["at"], "data": data}
@@ -83,6 +75,27 @@ def body(event: Happened) -> bytes:
         data["changes"] = {}
         written = _write(payload)
     return written
+
+
+def example(kind: EventType) -> dict[str, Any]:
+    """The payload of a made-up event of this kind."""
+    narrowed = kind.noun == "organization" or "organization_id" in _columns().get(kind.noun, {})
+    data = thin(
+        Event(
+            tenant_id=_EXAMPLE_ID,
+            at=datetime(2026, 3, 2, 14, 5, 9, 120_000, tzinfo=UTC),
+            id=_EXAMPLE_ID,
+            sequence=1042,
+            kind=kind.kind,
+            subject_type=kind.noun,
+            subject_id=_EXAMPLE_SUBJECT,
+            organization_id=_EXAMPLE_SUBJECT if kind.noun == "organization" else _EXAMPLE_ORGANIZATION if narrowed else None,
+            changes=dict(kind.changes),
+            previous_hash="",
+            hash="",
+        )
+    )
+    return {"type": kind.kind, "timestamp": data["at"], "data": data}
 
 
 def _write(payload: Mapping[str, Any]) -> bytes:
