@@ -492,3 +492,65 @@ def test_a_group_of_practices_is_one_subject() -> None:
 def test_an_instant_without_a_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="time zone"):
         evaluation(as_of=datetime(2026, 11, 22))  # noqa: DTZ001 - the point of the test
+
+
+# --- what a safeguard that is shown does ---------------------------------------------------------------------------------
+
+
+def test_encryption_that_is_shown_clears() -> None:
+    carried = {"offsite_method": "carried", "encrypted": True}
+    assert outcome("BKP-04", "backup:backup1", backups=things("backup", carried)) == "clear"
+    mail = {"method": "email", "recipient_type": "patient"}
+    assert outcome("PAT-01", "flow:flow1", flows=things("flow", mail | {"encrypted": True})) == "clear"
+    assert outcome("PAT-01", "flow:flow1", flows=things("flow", mail | {"encrypted": False})) == "fires"
+    warned = mail | {"encrypted": False, "consent": {"warned_on": "2026-09-03"}}
+    assert outcome("PAT-01", "flow:flow1", flows=things("flow", warned)) == "clear"
+
+
+def test_a_network_part_that_is_shown_to_be_isolated_clears_unless_the_internet_is_crossed() -> None:
+    plain = {"method": "dicom", "encrypted": False, "crosses_internet": False}
+    for change, expected in (
+        ({"segment_trust": "isolated"}, "clear"),
+        ({"segment_trust": "shared"}, "fires"),
+        ({}, "fires"),
+        ({"segment_trust": "isolated", "crosses_internet": True}, "fires"),
+        ({"segment_trust": "isolated", "crosses_internet": None}, "undetermined"),
+    ):
+        assert outcome("DCM-02", "flow:flow1", flows=things("flow", plain | change)) == expected
+
+
+def test_typing_names_by_hand_is_a_risk_only_without_a_worklist() -> None:
+    assert of_asset("DCM-12", "pms_server", {"worklist_enabled": False, "manual_patient_entry": True}) == "fires"
+    assert of_asset("DCM-12", "pms_server", {"worklist_enabled": True, "manual_patient_entry": True}) == "clear"
+    assert of_asset("DCM-12", "pms_server", {"worklist_enabled": False}) == "clear"
+
+
+@pytest.mark.parametrize(
+    ("change", "expected", "facts"),
+    [
+        ({}, "clear", ()),
+        ({"rmm_mfa": None}, "fires", ("asset.rmm_mfa",)),
+        ({"rmm_script_approval": None}, "fires", ("asset.rmm_script_approval",)),
+        ({"rmm_mfa": False}, "fires", ()),
+        ({"rmm_script_approval": False}, "fires", ()),
+        ({"standing_admins": 4}, "fires", ()),
+        ({"standing_admins": None}, "undetermined", ()),
+    ],
+)
+def test_the_management_tool_needs_all_of_its_controls(change: dict[str, Any], expected: str, facts: tuple[str, ...]) -> None:
+    tool = asset("msp_tool", **({"rmm_mfa": True, "rmm_script_approval": True, "standing_admins": 3} | change))
+    assert outcome("RMT-07", "asset:a1", assets=(tool,)) == expected
+    if expected == "fires":
+        assert finding("RMT-07", "asset:a1", assets=(tool,)).facts == facts
+
+
+def test_a_portal_needs_both_a_second_factor_and_an_agreement() -> None:
+    portal = {"mfa": "required", "vendor": "v"}
+
+    def of_portal(facts: dict[str, Any], **vendor: Any) -> str:
+        return of_asset("PAT-04", "patient_portal", facts, vendors=things("vendor", {"id": "v"} | vendor))
+
+    assert of_portal(portal) == of_portal(portal, baa_on_file="unknown") == "fires"
+    assert of_asset("PAT-04", "patient_portal", {"vendor": None}) == "fires"
+    signed = things("baa", SIGNED | {"vendor": "v"})
+    assert of_asset("PAT-04", "patient_portal", portal, vendors=things("vendor", {"id": "v"}), baas=signed) == "clear"

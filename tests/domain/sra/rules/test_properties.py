@@ -39,6 +39,8 @@ CLEAR_WHEN_SILENT = {
     ("VEN-04", "signed_on"),
     ("VEN-05", "signed_on"),
     ("RMT-10", "signed_on"),
+    ("CAP-05", "esu_program"),  # no proof of extended updates: CAP-03 fires instead
+    ("GOV-08", "backup"),  # without the answer "unknown" the asset is simply not covered, BKP-01
     ("STO-08", "service"),  # not known to be one of the services to decide about: what it does with PHI decides
 }
 
