@@ -6,6 +6,7 @@
     ├── PaymentRequired      402  not paid, or over a plan's limit
     ├── Forbidden            403  known, but not allowed
     ├── NotFound             404  not there, or not yours: the two are never told apart
+    ├── NotAcceptable        406  not in any of the media types you accept
     ├── Conflict             409  true elsewhere, not here and now
     ├── PreconditionFailed   412  If-Match names another version
     ├── TooLarge             413
@@ -59,6 +60,11 @@ class NotFound(DomainError):
 
     def __init__(self, noun: str) -> None:
         super().__init__(f"There is no such {noun}, or it is not yours to see.")
+
+
+class NotAcceptable(DomainError):
+    code = "not_acceptable"
+    title = "None of the media types you accept can be had here"
 
 
 class Conflict(DomainError):

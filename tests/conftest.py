@@ -5,6 +5,7 @@ Every answer is held against the contract on its way to the test.
 """
 
 import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -22,9 +23,10 @@ from tests.makers import House
 
 
 @pytest.fixture(scope="session")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where this run keeps its database and files. Short, because a socket's path may have 107 bytes."""
-    path = tmp_path_factory.mktemp("bw")
+def data_dir() -> Iterator[Path]:
+    """Where this run keeps its database and files. Open to enter, because root runs Postgres as another account."""
+    path = Path(tempfile.mkdtemp(prefix="bw-"))
+    path.chmod(0o755)
     yield path
     shutil.rmtree(path, ignore_errors=True)
 

@@ -3,12 +3,12 @@
 How a row becomes a thing with facts stands in ``things.py``.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, TypeVar
 
-from sqlmodel import col, select
+from sqlmodel import col, func, select
 
 from domain.inventory.backups import Backup
 from domain.inventory.devices import Device
@@ -22,9 +22,11 @@ from domain.inventory.systems import System
 from domain.inventory.workforce import Workforce
 from domain.remediation.access_requests import AccessRequest
 from domain.remediation.incidents import Incident
+from domain.remediation.tasks import Task, TaskFinding
 from domain.sra.assessments import Answer, Assessment, AssessmentStatus
 from domain.sra.catalogue import Catalogue
 from domain.sra.documents import Document
+from domain.sra.findings import Finding, FindingStatus
 from domain.sra.things import (
     access_request_thing,
     access_thing,
@@ -61,6 +63,8 @@ class Surroundings:
     """Subject references such as ``asset:<id>`` and the names that people know them by."""
     kinds: Mapping[str, str]
     """Subject references and the noun of the row behind each: device, system, flow, vendor ..."""
+    sources: Mapping[tuple[str, str], str]
+    """Asset id and fact, and who said it: a person, the survey or an RMM."""
     unclassified: tuple[Device, ...]
     """Devices that an RMM knows and nobody has classified: listed, not evaluated."""
 
@@ -124,6 +128,11 @@ async def read_world(
         world=world,
         names={f"{of}:{row.id}": name for of, _, row, name in named},
         kinds={f"{of}:{row.id}": noun for of, noun, row, _ in named},
+        sources={
+            (str(row.id), fact): mark.get("source", "")
+            for row in (*classified, *systems)
+            for fact, mark in row.provenance.items()
+        },
         unclassified=tuple(device for device in devices if device.kind == DeviceKind.unclassified),
     )
 
@@ -146,22 +155,50 @@ async def _answers(session: TenantSession, assessment: Assessment | None) -> lis
 async def _analysis_in_force(session: TenantSession, organization: Organization) -> tuple[date | None, tuple[Thing, ...]]:
     """When the last analysis was approved, and the risks it left: ours if we have one, else the one before us."""
     statement = (
-        select(Assessment)
-        .where(col(Assessment.organization_id) == organization.id, col(Assessment.status) != AssessmentStatus.open)
+        select(Assessment.sealed_at)
+        .where(
+            col(Assessment.organization_id) == organization.id,
+            col(Assessment.tenant_id) == session.tenant_id,
+            col(Assessment.status) != AssessmentStatus.open,
+        )
         .order_by(col(Assessment.number).desc())
         .limit(1)
     )
-    sealed = (await session.execute(statement)).scalar_one_or_none()
-    if sealed is not None and sealed.sealed_at is not None:
-        risks: Iterable[Mapping[str, Any]] = (sealed.dataset or {}).get("open_risks", [])
-        return sealed.sealed_at.date(), _risks(risks)
+    sealed_at = (await session.execute(statement)).scalar_one_or_none()
+    if sealed_at is not None:
+        return sealed_at.date(), await _open_risks(session, organization, found_before=sealed_at)
     prior = organization.prior_analysis or {}
     approved_on = prior.get("approved_on")
-    return date.fromisoformat(approved_on) if approved_on else None, _risks(prior.get("risks", []))
-
-
-def _risks(risks: Iterable[Mapping[str, Any]]) -> tuple[Thing, ...]:
-    return tuple(
+    risks = tuple(
         Thing(str(each.get("id", number)), "risk", {name: value for name, value in each.items() if name != "id"})
-        for number, each in enumerate(risks)
+        for number, each in enumerate(prior.get("risks") or [])
     )
+    return date.fromisoformat(approved_on) if approved_on else None, risks
+
+
+async def _open_risks(session: TenantSession, organization: Organization, *, found_before: datetime) -> tuple[Thing, ...]:
+    """The risks of the sealed analysis that are still open, each with the earliest due date of the tasks that treat it."""
+    due = (
+        select(TaskFinding.finding_id, func.min(Task.due_on).label("due_on"))
+        .join(Task, (col(Task.tenant_id) == col(TaskFinding.tenant_id)) & (col(Task.id) == col(TaskFinding.task_id)))
+        .where(col(TaskFinding.organization_id) == organization.id, col(Task.archived_at).is_(None))
+        .group_by(col(TaskFinding.finding_id))
+        .subquery()
+    )
+    statement = (
+        select(Finding, due.c.finding_id, due.c.due_on)
+        .outerjoin(due, due.c.finding_id == col(Finding.id))
+        .where(
+            col(Finding.organization_id) == organization.id,
+            col(Finding.status) == FindingStatus.open,
+            col(Finding.opened_at) <= found_before,
+        )
+    )
+    found: list[Thing] = []
+    for row in (await session.execute(statement)).all():
+        finding: Finding = row[0]
+        task = {"task": known({"due_on": row[2], "status": "open"})} if row[1] is not None else {}
+        subject = finding.key.partition(":")[2]
+        facts = {"rule": finding.rule_id, "subject": subject, "level": finding.level.code, "status": "open", **task}
+        found.append(Thing(str(finding.id), "risk", known(facts)))
+    return tuple(found)

@@ -1,0 +1,53 @@
+"""The report in the form that a caller accepts. Rendering takes a second of CPU, so it never runs in the event loop."""
+
+from collections.abc import Callable
+from typing import Any
+
+import anyio.to_thread
+from fastapi import Response
+
+from api.door import Inside
+from api.negotiation import negotiate
+from domain.sra import report
+from domain.sra.assessments import Assessment
+from domain.sra.reading import organization_of
+from domain.sra.report.dataset import ReportData, canonical_json
+from domain.sra.report_files import stored_report
+from domain.sra.sealing import report_data
+
+PDF = "application/pdf"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+FORMS: dict[str, tuple[str, Callable[[ReportData], bytes]]] = {
+    PDF: ("pdf", report.render_pdf),
+    "text/html": ("html", lambda data: report.render_html(data).encode()),
+    "application/json": ("json", canonical_json),
+    XLSX: ("xlsx", report.render_xlsx),
+    "text/csv": ("csv", lambda data: report.render_csv(data).encode()),
+}
+REPORT_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The report.",
+        "content": {form: {"schema": {"type": "string", "format": "binary"}} for form in FORMS if form != "application/json"}
+        | {"application/json": {"schema": {"type": "object"}}},
+    }
+}
+
+
+async def report_in(by: Inside, assessment: Assessment, accept: str) -> Response:
+    """The report of ``assessment``; a sealed PDF comes from the file store once the worker has put it there."""
+    form = negotiate(accept, tuple(FORMS))
+    ending, render = FORMS[form]
+    content = await stored_report(by.session, by.runtime.files, assessment) if form == PDF else None
+    if content is None:
+        data = await report_data(by.session, assessment, await organization_of(by.session, assessment))
+        content = await anyio.to_thread.run_sync(render, data)
+    name = f"risk-analysis-{assessment.number}{'' if assessment.sealed_at else '-draft'}.{ending}"
+    return Response(
+        content,
+        media_type=form,
+        headers={
+            "Content-Disposition": f'{"inline" if form == PDF else "attachment"}; filename="{name}"',
+            "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox",
+            "Vary": "Accept",
+        },
+    )

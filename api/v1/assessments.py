@@ -1,0 +1,266 @@
+"""The Security Risk Analysis: opened, answered, evaluated, completed, signed and sealed, and printed."""
+
+from datetime import date, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Request, Response
+from pydantic import BaseModel
+from sqlmodel import col
+
+from api.door import Changes, Inside, ThisOrganization, door_router, may, merged, patch_of, this
+from api.pages import Listing, Page, Paged, filters_of, page_of
+from api.reports import REPORT_RESPONSES, report_in
+from domain.access import Permission
+from domain.clock import now
+from domain.sra import answering, evaluating, opening, sealing
+from domain.sra.answering import AnswerFields
+from domain.sra.answers import allowed_states, is_gap, standing
+from domain.sra.assessments import Answer, AnswerSource, Assessment, AssessmentFields, AssessmentStatus
+from domain.sra.catalogue import Topic, catalogue
+from domain.sra.completeness import completeness
+from domain.sra.levels import Level
+from domain.sra.reading import answers_of, change_assessment, in_force_on, organization_of
+from domain.sra.sealing import ApprovalFields
+from domain.tenancy import Fields
+
+router = door_router("analysis")
+Reader = Annotated[Inside, may(Permission.assessments_read)]
+Writer = Annotated[Inside, may(Permission.assessments_write)]
+Answerer = Annotated[Inside, may(Permission.assessments_answer)]
+ThisAssessment = Annotated[Assessment, this(Assessment)]
+
+
+class SignatureOut(BaseModel):
+    role: str
+    name: str
+    title: str
+    statement: str
+    signed_at: datetime
+
+
+class AssessmentOut(BaseModel):
+    id: UUID
+    organization_id: UUID
+    number: int
+    title: str
+    scope: str | None
+    period_start: date | None
+    period_end: date | None
+    edition: str
+    status: AssessmentStatus
+    previous_id: UUID | None
+    evaluated_at: datetime | None
+    as_of: datetime | None
+    undetermined: list[dict[str, Any]]
+    """Rules that could not be decided, with the facts that would decide them. Never a pass."""
+    unknown_facts: list[dict[str, Any]]
+    signatures: list[SignatureOut]
+    sealed_at: datetime | None
+    sealed_sha256: str | None
+    in_force_until: date | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class AnswerOut(BaseModel):
+    topic_id: str
+    state: str | None
+    rationale: str | None
+    alternative: str | None
+    note: str | None
+    evidence: list[dict[str, Any]]
+    source: AnswerSource | None
+    answered_by: UUID | None
+    answered_at: datetime | None
+    standing: str
+    """unanswered, gap, asserted, evidenced, decided, or not_scored for the proposed rule."""
+    gap: str | None
+
+
+class TopicOut(BaseModel):
+    id: str
+    section: str
+    section_title: str
+    depth: str
+    question: str
+    why: str
+    citations: list[str]
+    evidence_examples: str
+    specification: str
+    """required, addressable, standard or related."""
+    status: str
+    """``in_force``, or ``proposed`` for the topics on the rule that is not law."""
+    answer_type: str
+    allowed_states: list[str]
+    proposal: dict[str, Any]
+    """What the facts suggest, with the facts. It does not count until a person says the same."""
+    answer: AnswerOut
+
+
+class EvaluationFields(Fields):
+    as_of: datetime | None = None
+    """The moment to evaluate for; now when absent. The same facts and moment give the same findings."""
+
+
+class EvaluationOut(BaseModel):
+    assessment: AssessmentOut
+    findings_by_level: dict[Level, int]
+    """Findings of threat rules."""
+    undetermined: int
+    unknown_facts: int
+
+
+class MissingOut(BaseModel):
+    code: str
+    detail: str
+    link: str
+
+
+class ElementOut(BaseModel):
+    number: int
+    key: str
+    title: str
+    must_show: str
+    missing: list[MissingOut]
+
+
+class CompletenessOut(BaseModel):
+    complete: bool
+    elements: list[ElementOut]
+
+
+class VerificationOut(BaseModel):
+    intact: bool
+    sealed_sha256: str | None
+    computed_sha256: str | None
+    sealed_at: datetime | None
+
+
+ASSESSMENTS = Listing(
+    AssessmentOut,
+    Assessment,
+    sorts={"number": col(Assessment.number)},
+    filters=filters_of(Assessment, "organization_id", "status", "id"),
+)
+
+
+@router.get("/organizations/{organization_id}/assessments", response_model=Page[AssessmentOut])
+async def list_assessments(
+    by: Reader,
+    organization: ThisOrganization,
+    window: Paged,
+    status: AssessmentStatus | None = None,
+    as_of: date | None = None,
+) -> Response:
+    """The analyses of a client, oldest first. ``as_of`` gives the one in force on that day, if any."""
+    one = await in_force_on(by.session, organization, as_of) if as_of else None
+    return await ASSESSMENTS.page(by, window, organization_id=organization.id, status=status, id=one)
+
+
+@router.post("/organizations/{organization_id}/assessments", status_code=201, response_model=AssessmentOut)
+async def open_assessment(by: Writer, organization: ThisOrganization, fields: AssessmentFields) -> Assessment:
+    """Open the next analysis. One at a time."""
+    return by.tag(await opening.open_assessment(by.session, organization, fields))
+
+
+@router.get("/assessments/{assessment_id}", response_model=AssessmentOut)
+async def read_assessment(by: Reader, assessment: ThisAssessment) -> Assessment:
+    return assessment
+
+
+@router.patch("/assessments/{assessment_id}", response_model=AssessmentOut, openapi_extra=patch_of(AssessmentFields))
+async def edit_assessment(by: Writer, assessment: ThisAssessment, changes: Changes) -> Assessment:
+    """Change the title, the scope or the period of an open analysis."""
+    return await change_assessment(by.session, assessment, merged(AssessmentFields, assessment, changes))
+
+
+@router.get("/assessments/{assessment_id}/topics", response_model=Page[TopicOut])
+async def list_topics(
+    by: Reader, assessment: ThisAssessment, window: Paged, section: str | None = None, answered: bool | None = None
+) -> Page[TopicOut]:
+    """Every topic in order, with what is proposed from the facts and what people have said."""
+    book = catalogue(assessment.edition)
+    titles = {each.key: each.title for each in book.sections}
+    topics = [
+        _topic(book.topic_by_id[answer.topic_id], answer, titles)
+        for answer in await answers_of(by.session, assessment)
+        if answered is None or (answer.state is not None) == answered
+    ]
+    return page_of([each for each in topics if section in (None, each.section)], window, key=lambda each: each.id)
+
+
+@router.put("/assessments/{assessment_id}/answers/{topic_id}", response_model=AnswerOut)
+async def give_answer(by: Answerer, assessment: ThisAssessment, topic_id: str, fields: AnswerFields) -> AnswerOut:
+    """Say what is so. Confirming a proposal means saying the same in one's own name."""
+    answer = await answering.answer_topic(by.session, assessment, topic_id, fields)
+    return _answer(catalogue(assessment.edition).topic_by_id[topic_id], answer)
+
+
+@router.post("/assessments/{assessment_id}/evaluation", status_code=201, response_model=EvaluationOut)
+async def evaluate(by: Writer, assessment: ThisAssessment, fields: EvaluationFields) -> EvaluationOut:
+    """Run the rules over the facts and the answers, and bring the findings up to date."""
+    organization = await organization_of(by.session, assessment)
+    result = await evaluating.evaluate_assessment(by.session, assessment, organization, as_of=fields.as_of or now())
+    counts = {level: sum(each.level is level for each in result.findings) for level in Level}
+    return EvaluationOut(
+        assessment=AssessmentOut.model_validate(assessment, from_attributes=True),
+        findings_by_level=counts,
+        undetermined=len(result.undetermined),
+        unknown_facts=len(result.unknown_facts),
+    )
+
+
+@router.get("/assessments/{assessment_id}/completeness", response_model=CompletenessOut)
+async def read_completeness(by: Reader, assessment: ThisAssessment) -> CompletenessOut:
+    """OCR's nine elements of a risk analysis, each with what is missing and where to mend it."""
+    organization = await organization_of(by.session, assessment)
+    elements = [
+        ElementOut.model_validate(each, from_attributes=True)
+        for each in await completeness(by.session, assessment, organization)
+    ]
+    return CompletenessOut(complete=not any(each.missing for each in elements), elements=elements)
+
+
+@router.post("/assessments/{assessment_id}/approval", status_code=201, response_model=AssessmentOut)
+async def approve(by: Writer, assessment: ThisAssessment, fields: ApprovalFields) -> Assessment:
+    """Sign. The preparer signs first; with the security official's signature the analysis is sealed."""
+    organization = await organization_of(by.session, assessment)
+    return by.tag(await sealing.approve(by.session, assessment, organization, fields, by=by.principal))
+
+
+@router.get("/assessments/{assessment_id}/verification", response_model=VerificationOut)
+async def verify_seal(by: Reader, assessment: ThisAssessment) -> sealing.Verification:
+    """Recompute the hash of the sealed data set and compare it with the one that the report prints."""
+    return sealing.verify(assessment)
+
+
+@router.get("/assessments/{assessment_id}/report", response_class=Response, responses=REPORT_RESPONSES)
+async def read_report(by: Reader, assessment: ThisAssessment, request: Request) -> Response:
+    """The report: PDF, HTML, JSON, XLSX or CSV, by ``Accept``. Marked DRAFT until the analysis is sealed."""
+    return await report_in(by, assessment, request.headers.get("accept", "*/*"))
+
+
+def _topic(topic: Topic, answer: Answer, titles: dict[str, str]) -> TopicOut:
+    return TopicOut(
+        id=topic.id,
+        section=topic.section,
+        section_title=titles[topic.section],
+        depth=topic.depth,
+        question=topic.question,
+        why=topic.why,
+        citations=list(topic.citations),
+        evidence_examples=topic.evidence,
+        specification=topic.primary_type,
+        status="in_force" if topic.scored else "proposed",
+        answer_type=topic.answer_type,
+        allowed_states=[state.value for state in allowed_states(topic)],
+        proposal=answer.proposal,
+        answer=_answer(topic, answer),
+    )
+
+
+def _answer(topic: Topic, answer: Answer) -> AnswerOut:
+    gap = is_gap(topic, answer)
+    kept = {name: getattr(answer, name) for name in AnswerOut.model_fields if name not in ("standing", "gap")}
+    return AnswerOut(**kept, standing=standing(topic, answer).value, gap=gap.reason if gap else None)

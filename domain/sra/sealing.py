@@ -1,0 +1,145 @@
+"""Signing and sealing: two people put their names to the analysis, and from the second name on nothing in it changes.
+
+What is sealed is the data set that every format of the report is made from; its SHA-256 is printed in the report.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlmodel import Field, col, select
+
+from domain.access import Permission, Principal
+from domain.clock import now, rfc3339
+from domain.errors import Conflict, Forbidden
+from domain.events import emit
+from domain.inventory.organizations import Organization
+from domain.jobs import RENDER_REPORT, enqueue
+from domain.sra.answering import refuse_unless_open
+from domain.sra.assessments import Assessment, AssessmentStatus
+from domain.sra.completeness import completeness
+from domain.sra.report.assembly import assemble
+from domain.sra.report.dataset import ReportData, sha256
+from domain.sra.report.lines import STATEMENTS
+from domain.tenancy import Fields, TenantSession, one_of
+
+
+class SignatureRole(StrEnum):
+    preparer = "preparer"
+    security_official = "security_official"
+
+
+class ApprovalFields(Fields):
+    """One signature, typed by the person who gives it."""
+
+    role: SignatureRole = one_of(SignatureRole)
+    name: str = Field(min_length=2, max_length=200)
+    title: str = Field(min_length=2, max_length=200)
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Whether a sealed data set still has the hash that its report prints."""
+
+    intact: bool
+    sealed_sha256: str | None
+    computed_sha256: str | None
+    sealed_at: datetime | None
+
+
+async def approve(
+    session: TenantSession, assessment: Assessment, organization: Organization, fields: ApprovalFields, *, by: Principal
+) -> Assessment:
+    """Add a signature; with the second one the analysis is sealed, if nothing is missing.
+
+    The practice's security official (45 CFR 164.308(a)(2)) signs last, over what the preparer has signed.
+    """
+    refuse_unless_open(assessment)
+    if fields.role is SignatureRole.security_official and not by.may(Permission.assessments_approve):
+        raise Forbidden("Only somebody who may approve analyses signs as the practice's security official.")
+    role = "approver" if fields.role is SignatureRole.security_official else "preparer"
+    _forget_outdated(assessment)
+    given = {each["role"] for each in assessment.signatures}
+    if role in given:
+        raise Conflict("This signature has been given already.", code="already_signed")
+    if role == "approver" and "preparer" not in given:
+        raise Conflict("The preparer signs first, and again after each new evaluation.", code="preparer_first")
+    await _refuse_incomplete(session, assessment, organization)
+    moment = now()
+    signature: dict[str, Any] = {
+        "role": role,
+        "name": fields.name,
+        "title": fields.title,
+        "statement": STATEMENTS[role],
+        "signed_at": rfc3339(moment),
+        "principal": session.actor.named(),
+    }
+    assessment.signatures = [*assessment.signatures, signature]
+    await session.flush()
+    emit(session, "assessment.signed", assessment, {"role": fields.role})
+    if role == "approver":
+        await _seal(session, assessment, organization, at=moment)
+    return assessment
+
+
+def _forget_outdated(assessment: Assessment) -> None:
+    """A signature stands under what was evaluated when it was given; after a new evaluation it is asked for again."""
+    evaluated_at = assessment.evaluated_at
+    if evaluated_at is not None:
+        standing = [each for each in assessment.signatures if datetime.fromisoformat(each["signed_at"]) >= evaluated_at]
+        if len(standing) != len(assessment.signatures):
+            assessment.signatures = standing
+
+
+async def _refuse_incomplete(session: TenantSession, assessment: Assessment, organization: Organization) -> None:
+    missing = [f"{one.detail}" for each in await completeness(session, assessment, organization) for one in each.missing]
+    if missing:
+        shown = " ".join(missing[:5])
+        rest = f" And {len(missing) - 5} more: see /completeness." if len(missing) > 5 else ""
+        raise Conflict(f"The analysis is not complete. {shown}{rest}", code="incomplete")
+
+
+async def _seal(session: TenantSession, assessment: Assessment, organization: Organization, *, at: datetime) -> None:
+    data = await assemble(session, assessment, organization, status="sealed", at=at)
+    await _supersede(session, assessment, at=at)
+    assessment.dataset = data.model_dump(mode="json", exclude={"seal"})
+    assessment.sealed_sha256 = sha256(data)
+    assessment.sealed_at = at
+    assessment.status = AssessmentStatus.sealed
+    await session.flush()
+    emit(session, "assessment.approved", assessment, {"number": assessment.number, "sha256": assessment.sealed_sha256})
+    enqueue(session, RENDER_REPORT, assessment_id=assessment.id)
+
+
+async def _supersede(session: TenantSession, assessment: Assessment, *, at: datetime) -> None:
+    """The analysis in force until now stays readable, and has a last day from which its six years are counted."""
+    statement = select(Assessment).where(
+        col(Assessment.organization_id) == assessment.organization_id, col(Assessment.status) == AssessmentStatus.sealed
+    )
+    for earlier in (await session.execute(statement)).scalars():
+        earlier.status = AssessmentStatus.superseded
+        earlier.in_force_until = at.date()
+        emit(session, "assessment.superseded", earlier, {"by": assessment.id})
+    await session.flush()
+
+
+async def report_data(session: TenantSession, assessment: Assessment, organization: Organization) -> ReportData:
+    """The data set of the report: frozen once sealed, put together anew as a draft before that."""
+    if assessment.status == AssessmentStatus.open:
+        return await assemble(session, assessment, organization, status="draft", at=now())
+    assert assessment.dataset is not None
+    assert assessment.sealed_at is not None
+    seal = {"sha256": assessment.sealed_sha256, "sealed_at": assessment.sealed_at}
+    data = ReportData.model_validate({**assessment.dataset, "seal": seal})
+    data.check_seal()
+    return data
+
+
+def verify(assessment: Assessment) -> Verification:
+    """Recompute the hash of what was sealed."""
+    if assessment.dataset is None:
+        return Verification(False, None, None, None)
+    computed = sha256(assessment.dataset)
+    return Verification(computed == assessment.sealed_sha256, assessment.sealed_sha256, computed, assessment.sealed_at)
+
