@@ -68,15 +68,15 @@ class OperatingSystems:
     def _recognise(self, name: str | None, build: str | None, edition: str | None, release: str | None) -> OperatingSystem:
         if name is None or _letters(name) in _NO_NAME:
             return UNKNOWN
-        text = _NOISE.sub(" ", name.casefold())
+        text = _SHORT_WINDOWS.sub("windows ", _NOISE.sub(" ", name.casefold())).strip()
         if _MACOS.search(text):
             return self._macos(text, build)
         if not _WINDOWS.search(text):
             return OperatingSystem(name, None, None, (), recognised=False)
         found = (
-            normal_build(build) or _build_in(text),
+            normal_build(build) or _build_in((build or "").casefold()) or _build_in(text),
             _edition((edition or "").casefold()) or _edition(text),
-            (release or "").casefold() or None,
+            (release or "").casefold() or _release_in((build or "").casefold()),
         )
         if _EMBEDDED.search(text):
             return self._embedded(name, text, *found[:2])
@@ -250,6 +250,10 @@ def _letters(text: str) -> str:
 
 _NO_NAME = {"", "unknown", "na", "none", "null", "notavailable", "undefined"}
 _NOISE = re.compile(r"\(r\)|\(tm\)|[®™,]|\bmicrosoft\b|\bx64\b|\bx86\b|\b(?:64|32)[- ]?bits?\b|\bedition\b")
+_SHORT_WINDOWS = re.compile(
+    r"\bwin(?:dows)?\s*(?=(?:11|10|8\.1|8|7|vista|xp|server)\b)|^(?=server 20(?:03|08|12|16|19|22|25)\b)"
+)
+"""As people write it in lists: Win10, Win Server 2019, Server 2019."""
 _WINDOWS = re.compile(r"\bwindows\b|\bposready\b|\bhyper-v server\b")
 _SERVER = re.compile(r"\bserver\b|\bsbs\b")
 _EMBEDDED = re.compile(r"\bembedded\b|\bposready\b")

@@ -111,7 +111,8 @@ _IDENTIFIERS: tuple[tuple[Identifier, re.Pattern[str]], ...] = (
     (
         "mrn",
         re.compile(
-            r"\b(?:MRN(?:\s*(?:number|no\.?|\#))?|(?:medical record|patient|pat\.?|pt\.?|chart)\s*(?:id|identifier|number|num\.?|no\.?|nr\.?|\#))"
+            r"\b(?:MRN(?:\s*(?:number|no\.?|\#))?"
+            r"|(?:medical record|patient|pat\.?|pt\.?|chart)\s*(?:id|identifier|number|num\.?|no\.?|nr\.?|\#))"
             r"(?:\s+(?:is|was))?[\s:=#.-]*[A-Z]{0,4}-?\d{3,}(?![\w./-]*[/.-]\d)",
             re.IGNORECASE,
         ),

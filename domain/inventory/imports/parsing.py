@@ -1,7 +1,7 @@
 """The one way in for exports of devices: bytes of a named source become the normal form, or a refusal that says why."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 from domain.inventory.imports import generic_csv
 from domain.inventory.imports.columns import CheckedMapping, ColumnMapping
@@ -33,7 +33,7 @@ def parse(
     timezone: str = "UTC",
     mapping: ColumnMapping | None = None,
 ) -> ParsedImport:
-    """The devices of one export. ``as_of`` (with a zone) is the moment the export was made.
+    """The devices of one export. ``as_of`` is the moment the export was made, in UTC if it names no zone.
 
     A single document may go by any name. A row that cannot be read is rejected alone; UnreadableImport is raised when
     nothing can be: an unknown source, a file in the wrong form, or another source's file.
@@ -46,7 +46,7 @@ def parse(
     documents = _named_parts(kind, parts)
     checked = (mapping or ColumnMapping()).checked()
     clock = Clock(
-        as_of=as_of,
+        as_of=as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC),
         zone=zone_named(timezone),
         own_unit=kind.unit if isinstance(kind, JsonSource) else "any",
         date_format=checked.date_format,

@@ -45,7 +45,7 @@ class Clock:
             return _UNREADABLE
         if moment.year < _EARLIEST_YEAR:
             return _UNREADABLE
-        if moment > self.as_of + timedelta(days=1):
+        if moment - self.as_of > timedelta(days=1):
             return Moment(None, (*warnings, "last_seen_in_future"))
         return Moment(moment, warnings)
 

@@ -75,6 +75,10 @@ def test_an_edition_may_come_in_a_field_of_its_own(edition_id: str, key: str) ->
         ("Windows 10 IoT Core", "10240", "windows:10-1507-iot"),
         ("Windows 10 Pro", "10240", "windows:10-1507"),
         ("Windows 10 Pro (1909)", None, "windows:10-1909-w"),
+        ("Windows 10 Pro", "21H2", "windows:10-21h2-w"),
+        ("Windows 11 Enterprise", "23H2 (OS Build 22631.2428)", "windows:11-23h2-e"),
+        ("Win10 Pro 64bit", "19045", "windows:10-22h2"),
+        ("Win 11 Home", "26100", "windows:11-24h2-w"),
         ("Windows 10 Pro, version 22H2", None, "windows:10-22h2"),
     ],
 )
@@ -114,6 +118,8 @@ def test_client_and_server_share_builds_and_the_name_decides(build: str, client:
         ("Microsoft Hyper-V Server 2019", None, "windows-server:2019"),
         ("Windows Small Business Server 2011 Standard", "7601", "windows-server:2008-r2-sp1"),
         ("Windows 2000 Server", None, "windows-server:2000"),
+        ("Win Server 2019 Std", None, "windows-server:2019"),
+        ("Server 2012 R2", None, "windows-server:2012-r2"),
     ],
 )
 def test_servers(name: str, build: str | None, key: str) -> None:
@@ -166,6 +172,8 @@ def test_what_is_not_said_leaves_several_rows(name: str, count: int) -> None:
     ("name", "build"),
     [
         ("Linux Mint 22", None),
+        ("Ubuntu Server 2022", None),
+        ("Darwin 10", None),
         ("VMware ESXi 8.0", None),
         ("Cisco IOS XE 17", None),
         ("iOS 17.5", None),
@@ -225,3 +233,8 @@ def test_every_row_of_the_client_and_server_table_can_be_reached() -> None:
     reached |= set(table.recognise("Windows 2000 Server").candidates)
     wanted = {f"{row.product}:{row.release_cycle}" for row in lifecycles() if row.product in ("windows", "windows-server")}
     assert wanted - reached == set()
+
+
+def test_a_server_edition_may_come_in_a_field_of_its_own() -> None:
+    system = operating_systems().recognise("Windows Server 2019", build="17763", edition="ServerStandard")
+    assert (system.key, system.edition) == ("windows-server:2019", "Standard")

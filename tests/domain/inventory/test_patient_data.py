@@ -2,10 +2,12 @@
 
 import zipfile
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 
 from domain.inventory.patient_data import IMAGES, SENTENCES, looks_like_patient_identifier, patient_identifiers, sniff
+from tests.domain.inventory.imports.samples import SAMPLES, load_json
 
 
 @pytest.mark.parametrize(
@@ -130,6 +132,11 @@ def test_nested_data_is_searched_with_the_names_of_members_as_labels() -> None:
         ("/dateOfBirth", "date_of_birth"),
         ("/list/1/a~1b~0c", "ssn"),
     ]
+
+
+@pytest.mark.parametrize("path", sorted(SAMPLES.glob("*/*.json")), ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_no_sample_raises_an_alarm(path: Path) -> None:
+    assert list(patient_identifiers(load_json(path.read_bytes()))) == []
 
 
 def test_depth_and_huge_numbers_do_not_matter() -> None:

@@ -84,6 +84,11 @@ def test_up_to_a_day_in_the_future_is_a_clock_that_is_wrong_and_more_is_no_conta
     assert clock().read("2026-11-23T12:00:01Z") == (None, ("last_seen_in_future",))
 
 
+def test_the_last_moment_of_the_calendar_is_no_trap() -> None:
+    late = Clock(datetime.max.replace(tzinfo=UTC), UTC)
+    assert late.read("9999-12-31T23:59:59Z").warnings == ()
+
+
 @pytest.mark.parametrize(
     ("own", "value", "warnings"),
     [
