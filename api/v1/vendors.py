@@ -6,11 +6,10 @@ from uuid import UUID
 
 from fastapi import Response
 from pydantic import BaseModel
-from sqlalchemy import bindparam
 from sqlmodel import col
 
 from api.door import Changes, Inside, door_router, may, merged, patch_of, this
-from api.pages import Listing, Page, PagedAndSorted, filters_of
+from api.pages import Listing, Page, PagedAndSorted, filters_of, part_of
 from domain.access import Permission
 from domain.vendors import vendors
 from domain.vendors.vendors import Vendor, VendorFields, VendorStatus
@@ -45,7 +44,7 @@ VENDORS = Listing(
     sorts={"name": col(Vendor.name), "created_at": col(Vendor.created_at)},
     filters={
         **filters_of(Vendor, "category", "status", "ref"),
-        "q": col(Vendor.name).icontains(bindparam("q")),
+        "q": part_of("q", col(Vendor.name)),
     },
     where=col(Vendor.archived_at).is_(None),
 )
