@@ -110,12 +110,13 @@ def _run(job: Coroutine[Any, Any, Any]) -> Any:
 
 
 def _speakable() -> tuple[type[Exception], ...]:
+    from api.demo import DemoFailed  # noqa: PLC0415
     from api.serving import NotMigrated  # noqa: PLC0415
     from domain.embedded_postgres import EmbeddedPostgresError  # noqa: PLC0415
     from domain.keyring import KeyRingError  # noqa: PLC0415
     from domain.runtime import NoOwner  # noqa: PLC0415
 
-    return (NotMigrated, NoOwner, EmbeddedPostgresError, KeyRingError, OSError)
+    return (DemoFailed, NotMigrated, NoOwner, EmbeddedPostgresError, KeyRingError, OSError)
 
 
 def main() -> None:

@@ -1,0 +1,285 @@
+"""The demo: the main job end to end, through the public API and nothing else, on a sample practice that ships with us.
+
+Every figure that it prints was answered by the running program. The receiver of the webhook verifies signatures with the
+independent ``standardwebhooks`` library, not with our own signer.
+"""
+
+import json
+import secrets
+import sys
+from collections.abc import Iterable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import httpx
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from api.demo_account import print_account
+from api.demo_receiver import Receiver
+from api.serving import Everything, everything
+from domain.settings import Settings
+
+SAMPLE = files("api.sample")
+AS_OF = "2026-11-22T12:00:00Z"
+"""The sample's own "now", so that the demo finds the same risks on any day."""
+DUE_IN = {"very_high": "2026-12-06", "high": "2026-12-22", "moderate": "2027-02-20", "low": "2027-05-21", "very_low": "2027-05-21"}
+SCOPE = (
+    "All ePHI of the practice at its one location: every device and system on the inventory, the images on them, the vendors "
+    "that reach them, and removable media. Paper records are left out; they are covered by the Privacy Rule policies."
+)
+SEALED = "assessment.approved"
+
+
+@dataclass
+class Account:
+    """What came out of it."""
+
+    base_url: str
+    api_key: str = ""
+    tenant_id: str = ""
+    organization_id: str = ""
+    assessment_id: str = ""
+    report_pdf: str = ""
+    sealed_sha256: str = ""
+    findings_by_level: dict[str, int] = field(default_factory=dict[str, int])
+    undetermined: int = 0
+    worst: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    without_baa: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    tasks: int = 0
+    webhook_verified: bool = False
+    webhooks_received: int = 0
+
+    def as_json(self) -> str:
+        names = (
+            "base_url", "api_key", "tenant_id", "organization_id", "assessment_id", "report_pdf", "findings_by_level",
+            "webhook_verified", "webhooks_received", "sealed_sha256", "tasks",
+        )  # fmt: skip
+        return json.dumps({name: getattr(self, name) for name in names})
+
+
+class DemoFailed(Exception):
+    """A step did not answer as it should; the message is what it answered."""
+
+
+async def run_demo(settings: Settings, *, once: bool, as_json: bool) -> None:
+    """Start everything, run the main job, print the account, and stay up unless told otherwise."""
+    changes: dict[str, Any] = {"webhook_allow_http": True, "webhook_allow_loopback": True}
+    if once:
+        changes["port"] = 0
+    async with AsyncExitStack() as stack:
+        running = await stack.enter_async_context(everything(settings.model_copy(update=changes)))
+        receiver = await stack.enter_async_context(Receiver())
+        base_url = f"http://{settings.host}:{running.api.port}"
+        account = Account(base_url)
+        console = Console(stderr=True)
+        async with httpx.AsyncClient(base_url=f"{base_url}/v1", timeout=120, trust_env=False) as http:
+            bar = Progress(TextColumn("{task.description:<34}"), BarColumn(), TimeElapsedColumn(), console=console)
+            with bar:
+                await Walk(http, receiver, account, settings.data_dir, bar).whole()
+        if as_json:
+            sys.stdout.write(account.as_json() + "\n")
+            sys.stdout.flush()
+        else:
+            print_account(Console(), account)
+        if not once:
+            await _stay(running, console, quiet=as_json)
+
+
+async def _stay(running: Everything, console: Console, *, quiet: bool) -> None:
+    if not quiet:
+        console.print("\nServing. Press Ctrl-C to stop; the data stays.")
+    await running.until_told()
+
+
+class Walk:
+    """One walk through the main job. Each method is a step; each step is a few calls that a partner could make."""
+
+    def __init__(self, http: httpx.AsyncClient, receiver: Receiver, account: Account, data_dir: Path, bar: Progress) -> None:
+        self._http = http
+        self._receiver = receiver
+        self._account = account
+        self._data_dir = data_dir
+        self._bar = bar
+
+    async def whole(self) -> None:
+        await self._sign_up()
+        await self._import_inventory()
+        await self._ask_about_vendors()
+        await self._open_and_answer()
+        await self._evaluate()
+        await self._plan()
+        await self._seal()
+        await self._fetch_report()
+        await self._hear_of_it()
+
+    async def _sign_up(self) -> None:
+        step = self._step("Signing up", 3)
+        body = {
+            "tenant_name": "Demo MSP",
+            "name": "Demo Owner",
+            "email": f"owner-{secrets.token_hex(6)}@msp.example.com",
+            "password": secrets.token_urlsafe(24),
+        }
+        made = await self._send("POST", "/signup", json=body)
+        self._account.api_key = made["api_key"]
+        self._account.tenant_id = made["tenant"]["id"]
+        self._http.headers["Authorization"] = f"Bearer {made['api_key']}"
+        self._bar.advance(step)
+        practice = {"name": "Lakeview Family Dental", "legal_name": "Lakeview Family Dental, P.C. (fictional)", "state": "PA"}
+        self._account.organization_id = (await self._send("POST", "/organizations", json=practice))["id"]
+        self._bar.advance(step)
+        endpoint = await self._send("POST", "/webhook-endpoints", json={"url": self._receiver.url, "description": "Demo"})
+        self._receiver.trust(endpoint["secret"])
+        self._bar.advance(step)
+
+    async def _import_inventory(self) -> None:
+        step = self._step("Importing NinjaOne and the survey", 2)
+        path = f"/organizations/{self._account.organization_id}/imports"
+        parts = {
+            name: (f"ninjaone-{name}.json", _sample(f"ninjaone-{name}.json"), "application/json")
+            for name in ("devices", "volumes", "antivirus")
+        }
+        await self._send("POST", path, data={"source": "ninjaone", "as_of": AS_OF}, files=parts)
+        self._bar.advance(step)
+        survey = json.loads(_sample("imaging-survey.json"))
+        await self._send("POST", path, json={"source": "survey", "as_of": AS_OF, "document": survey})
+        self._bar.advance(step)
+
+    async def _ask_about_vendors(self) -> None:
+        step = self._step("Deciding who needs a BAA", 1)
+        names = {each["id"]: each["name"] async for each in self._all("/vendors")}
+        path = f"/organizations/{self._account.organization_id}/engagements"
+        missing: dict[str, dict[str, Any]] = {}
+        async for each in self._all(path, baa_required="true", compliant="false"):
+            decision = each["baa_decision"]
+            missing[each["vendor_id"]] = {
+                "vendor": names[each["vendor_id"]],
+                "reason": decision["reason"],
+                "citation": decision["citation"],
+                "state": decision["baa_state"],
+            }
+        self._account.without_baa = list(missing.values())
+        self._bar.advance(step)
+
+    async def _open_and_answer(self) -> None:
+        opening = {"scope": SCOPE}
+        path = f"/organizations/{self._account.organization_id}/assessments"
+        assessment = await self._send("POST", path, json=opening)
+        self._account.assessment_id = assessment["id"]
+        await self._send("POST", f"/assessments/{assessment['id']}/evaluation", json={"as_of": AS_OF})
+        topics = [each async for each in self._all(f"/assessments/{assessment['id']}/topics", answered="false")]
+        step = self._step("Answering the guided questions", len(topics))
+        interview: dict[str, dict[str, Any]] = json.loads(_sample("interview.json"))
+        for topic in topics:
+            reply = _confirmed(topic) or interview[topic["id"]]
+            await self._send("PUT", f"/assessments/{assessment['id']}/answers/{topic['id']}", json=reply)
+            self._bar.advance(step)
+
+    async def _evaluate(self) -> None:
+        step = self._step("Evaluating 118 threat rules", 1)
+        body = {"as_of": AS_OF}
+        result = await self._send("POST", f"/assessments/{self._account.assessment_id}/evaluation", json=body)
+        self._account.findings_by_level = result["findings_by_level"]
+        self._account.undetermined = result["undetermined"]
+        self._bar.advance(step)
+
+    async def _plan(self) -> None:
+        path = f"/organizations/{self._account.organization_id}"
+        findings = [each async for each in self._all(f"{path}/findings", sort="-level")]
+        self._account.worst = findings[:5]
+        pieces = _pieces_of_work(findings)
+        step = self._step("Planning the work", len(pieces))
+        for piece in pieces:
+            worst = piece[0]
+            body = {
+                "title": worst["title"][:300],
+                "description": worst["remediation"],
+                "owner": "Demo MSP",
+                "due_on": DUE_IN[worst["level"]],
+                "priority": "urgent" if worst["level"] == "very_high" else "high" if worst["level"] == "high" else "normal",
+                "finding_ids": [each["id"] for each in piece],
+            }
+            await self._send("POST", f"{path}/tasks", json=body)
+            self._bar.advance(step)
+        self._account.tasks = len(pieces)
+
+    async def _seal(self) -> None:
+        path = f"/assessments/{self._account.assessment_id}"
+        step = self._step("Checking, signing and sealing", 3)
+        state = await self._send("GET", f"{path}/completeness")
+        if not state["complete"]:
+            raise DemoFailed(json.dumps([one for each in state["elements"] for one in each["missing"]][:5]))
+        self._bar.advance(step)
+        for role, name, title in (
+            ("preparer", "Dana Demo (fictional)", "Security analyst, Demo MSP"),
+            ("security_official", "Morgan Example (fictional)", "Office manager and security official"),
+        ):
+            sealed = await self._send("POST", f"{path}/approval", json={"role": role, "name": name, "title": title})
+            self._bar.advance(step)
+        self._account.sealed_sha256 = sealed["sealed_sha256"]
+
+    async def _fetch_report(self) -> None:
+        step = self._step("Printing the report", 1)
+        path = f"/assessments/{self._account.assessment_id}/report"
+        answer = await self._http.get(path, headers={"Accept": "application/pdf"})
+        if answer.status_code != 200:
+            raise DemoFailed(f"GET {path}: {answer.status_code} {answer.text[:500]}")
+        folder = self._data_dir / "demo"
+        folder.mkdir(parents=True, exist_ok=True)
+        target = folder / f"risk-analysis-{self._account.assessment_id}.pdf"
+        target.write_bytes(answer.content)
+        self._account.report_pdf = str(target.resolve())
+        self._bar.advance(step)
+
+    async def _hear_of_it(self) -> None:
+        step = self._step("Waiting for the signed webhook", 1)
+        self._account.webhook_verified = await self._receiver.heard(SEALED, within=60)
+        self._account.webhooks_received = len(self._receiver.verified)
+        self._bar.advance(step)
+        if not self._account.webhook_verified:
+            raise DemoFailed(f"No verified webhook of {SEALED} came within a minute.")
+
+    def _step(self, words: str, total: int) -> TaskID:
+        return self._bar.add_task(words, total=total)
+
+    async def _send(self, method: str, path: str, **arguments: Any) -> Any:
+        answer = await self._http.request(method, path, **arguments)
+        if answer.status_code >= 300:
+            raise DemoFailed(f"{method} {path}: {answer.status_code} {answer.text[:800]}")
+        return answer.json() if answer.content else None
+
+    async def _all(self, path: str, **filters: str) -> Any:
+        after: dict[str, str] = {}
+        while True:
+            page = await self._send("GET", path, params={"limit": "200", **filters, **after})
+            for item in page["data"]:
+                yield item
+            if page["next"] is None:
+                return
+            after = {"after": page["next"]}
+
+
+def _confirmed(topic: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The proposed answer, said in a person's name, with what it rests on as its reason; None where nothing is proposed."""
+    proposal: Mapping[str, Any] = topic["proposal"]
+    if not proposal.get("state"):
+        return None
+    because = " ".join(proposal["because"])[:3500]
+    return {"state": proposal["state"], "rationale": f"Confirmed from the facts on record. {because}"}
+
+
+def _pieces_of_work(findings: Iterable[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
+    """Open findings by their common cause: a plan of a hundred findings reads as some forty pieces of work."""
+    pieces: dict[str, list[Mapping[str, Any]]] = {}
+    for each in findings:
+        if each["status"] == "open":
+            pieces.setdefault(each["cause"], []).append(each)
+    return list(pieces.values())
+
+
+def _sample(name: str) -> bytes:
+    return (SAMPLE / name).read_bytes()
