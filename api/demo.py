@@ -7,9 +7,10 @@ independent ``standardwebhooks`` library, not with our own signer.
 import json
 import secrets
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from datetime import timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,13 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from api.demo_account import print_account
 from api.demo_receiver import Receiver
 from api.serving import Everything, everything
+from domain.clock import today
 from domain.settings import Settings
 
 SAMPLE = files("api.sample")
 AS_OF = "2026-11-22T12:00:00Z"
 """The sample's own "now", so that the demo finds the same risks on any day."""
-DUE_IN = {"very_high": "2026-12-06", "high": "2026-12-22", "moderate": "2027-02-20", "low": "2027-05-21", "very_low": "2027-05-21"}
+DUE_IN_DAYS = {"very_high": 14, "high": 30, "moderate": 90, "low": 180, "very_low": 180}
 SCOPE = (
     "All ePHI of the practice at its one location: every device and system on the inventory, the images on them, the vendors "
     "that reach them, and removable media. Paper records are left out; they are covered by the Privacy Rule policies."
@@ -199,7 +201,7 @@ class Walk:
                 "title": worst["title"][:300],
                 "description": worst["remediation"],
                 "owner": "Demo MSP",
-                "due_on": DUE_IN[worst["level"]],
+                "due_on": (today() + timedelta(days=DUE_IN_DAYS[worst["level"]])).isoformat(),
                 "priority": "urgent" if worst["level"] == "very_high" else "high" if worst["level"] == "high" else "normal",
                 "finding_ids": [each["id"] for each in piece],
             }
@@ -252,7 +254,7 @@ class Walk:
             raise DemoFailed(f"{method} {path}: {answer.status_code} {answer.text[:800]}")
         return answer.json() if answer.content else None
 
-    async def _all(self, path: str, **filters: str) -> Any:
+    async def _all(self, path: str, **filters: str) -> AsyncGenerator[dict[str, Any]]:
         after: dict[str, str] = {}
         while True:
             page = await self._send("GET", path, params={"limit": "200", **filters, **after})
@@ -272,9 +274,9 @@ def _confirmed(topic: Mapping[str, Any]) -> dict[str, Any] | None:
     return {"state": proposal["state"], "rationale": f"Confirmed from the facts on record. {because}"}
 
 
-def _pieces_of_work(findings: Iterable[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
+def _pieces_of_work(findings: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     """Open findings by their common cause: a plan of a hundred findings reads as some forty pieces of work."""
-    pieces: dict[str, list[Mapping[str, Any]]] = {}
+    pieces: dict[str, list[dict[str, Any]]] = {}
     for each in findings:
         if each["status"] == "open":
             pieces.setdefault(each["cause"], []).append(each)

@@ -13,6 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from api.serving import Server
+
 
 class Receiver:
     """Listens on a free port while the block lasts."""
@@ -24,12 +26,12 @@ class Receiver:
         self._news = asyncio.Condition()
         app = Starlette(routes=[Route("/hook", self._receive, methods=["POST"])])
         config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, access_log=False, lifespan="off")
-        self._server = uvicorn.Server(config)
+        self._server = Server(config)
         self._serving: asyncio.Task[None] | None = None
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.servers[0].sockets[0].getsockname()[1]}/hook"
+        return f"http://127.0.0.1:{self._server.port}/hook"
 
     def trust(self, secret: str) -> None:
         self._webhook = Webhook(secret)
@@ -58,8 +60,7 @@ class Receiver:
 
     async def __aenter__(self) -> Self:
         self._serving = asyncio.create_task(self._server.serve())
-        while not self._server.started:
-            await asyncio.sleep(0.01)
+        await self._server.listening.wait()
         return self
 
     async def __aexit__(self, *_: object) -> None:
