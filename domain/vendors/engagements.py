@@ -8,10 +8,10 @@ from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field
 
 from domain.errors import Fault, Invalid
+from domain.inventory.fact_columns import vocabulary
+from domain.inventory.facts import check_facts
 from domain.inventory.organizations import Organization
-from domain.known import as_date, is_mapping, known
 from domain.records import create
-from domain.sra.catalogue import catalogue
 from domain.tenancy import (
     Archivable,
     Factual,
@@ -53,35 +53,23 @@ class Engagement(EngagementFields, Factual, OrganizationOwned, Archivable, table
 
 async def engage(session: TenantSession, organization: Organization, fields: EngagementFields) -> Engagement:
     """Record what a vendor does for an organization. Nothing is taken for granted: what is not said is unknown."""
-    refuse_contradictions(fields)
+    fields = checked(fields)
     await engageable(session, fields.vendor_id)
     return await create(session, Engagement(**fields.model_dump(), organization_id=organization.id))
 
 
-def refuse_contradictions(fields: EngagementFields) -> None:
-    """A misread role decision would decide wrongly and silently, so its words are checked one by one."""
+def checked(fields: EngagementFields) -> EngagementFields:
+    """The fields with ``vendor_facts`` as they are kept; or a fault for each that cannot be."""
     faults: list[Fault] = []
     if fields.started_on is not None and fields.ended_on is not None and fields.ended_on < fields.started_on:
         faults.append(Fault("/ended_on", "before_start", "An engagement cannot end before it has started."))
-    faults += [
-        Fault(f"/facts/{name}", "has_its_own_field", f"Say this in the field {name!r} of the engagement.")
-        for name in sorted(fields.facts.keys() & EngagementFields.model_fields.keys())
-    ]
-    decision = fields.facts.get("role_decision")
-    if decision is not None:
-        faults += _faults_of_role_decision(decision)
+    accepted, problems = check_facts("vendor", None, fields.vendor_facts, vocabulary(), columns=_TRUE_EVERYWHERE)
+    faults += [Fault(f"/vendor_facts{each.pointer}", each.code, each.detail) for each in problems]
     if faults:
         raise Invalid(faults)
+    kept = {name: value for name, value in accepted.items() if value is not None}
+    return fields.model_copy(update={"vendor_facts": kept})
 
 
-def _faults_of_role_decision(decision: object) -> list[Fault]:
-    """Absent or null: nobody has decided. Anything else names one of the catalogue's roles."""
-    where = "/facts/role_decision"
-    if not is_mapping(decision):
-        return [Fault(where, "not_an_object", 'Give {"role": ..., "decided_on": ..., "decided_by": ...}.')]
-    roles = catalogue().fact_by_key["role_decision.role"].values
-    if known(decision, "role") not in roles:
-        return [Fault(f"{where}/role", "unknown_role", f"The roles are: {', '.join(roles)}.")]
-    if "decided_on" in decision and as_date(decision["decided_on"]) is None:
-        return [Fault(f"{where}/decided_on", "not_a_date", "Give a calendar day as YYYY-MM-DD.")]
-    return []
+_TRUE_EVERYWHERE = frozenset({"name"})
+"""Facts of a vendor that cannot be otherwise for one organization."""

@@ -19,7 +19,7 @@ from domain.sra.things import baa_thing, engagement_thing, vendor_thing
 from domain.tenancy import TenantSession
 from domain.vendors.baas import Baa
 from domain.vendors.decision import Decision, decide_engagement
-from domain.vendors.engagements import Engagement, EngagementFields, refuse_contradictions
+from domain.vendors.engagements import Engagement, EngagementFields, checked
 from domain.vendors.standing import Standing, agreements, standing
 from domain.vendors.vendors import Vendor, engageable
 
@@ -42,7 +42,7 @@ class Obligation:
 
 async def revise(session: TenantSession, engagement: Engagement, fields: EngagementFields) -> Engagement:
     """Change what is known about an engagement; an event says when that changes whether an agreement is required."""
-    refuse_contradictions(fields)
+    fields = checked(fields)
     if fields.vendor_id != engagement.vendor_id:
         await engageable(session, fields.vendor_id)
     before = _decide(engagement, today())

@@ -251,21 +251,25 @@ async def test_another_tenants_vendor_cannot_be_engaged(house: House) -> None:
     assert [each["pointer"] for each in expect(moved, 422)["errors"]] == ["/vendor_id"]
 
 
-async def test_fields_that_contradict_are_named(house: House) -> None:
+async def test_facts_that_cannot_be_are_named(house: House) -> None:
     msp = await house.tenant()
     practice = await house.organization(msp)
     vendor = await msp.make("/vendors", {"name": "Cloud"})
-    answer = await msp.post(
-        f"/organizations/{practice}/engagements",
-        {
-            "vendor_id": vendor["id"],
-            "service": "email",
-            "started_on": "2026-02-01",
-            "ended_on": "2026-01-31",
-            "facts": {"maintains_phi": False},
-        },
-    )
-    assert {each["pointer"] for each in expect(answer, 422)["errors"]} == {"/ended_on", "/facts/maintains_phi"}
+
+    async def faults(**fields: Any) -> set[tuple[str, str]]:
+        body = {"vendor_id": vendor["id"], "service": "email", **fields}
+        answer = await msp.post(f"/organizations/{practice}/engagements", body)
+        return {(each["pointer"], each["code"]) for each in expect(answer, 422)["errors"]}
+
+    assert await faults(started_on="2026-02-01", ended_on="2026-01-31", vendor_facts={"baa_on_file": "maybe"}) == {
+        ("/ended_on", "before_start"),
+        ("/vendor_facts/baa_on_file", "not_allowed"),
+    }
+    assert await faults(facts={"maintains_phi": False, "incidental_only": "yes"}) == {
+        ("/facts/maintains_phi", "has_its_own_field"),
+        ("/facts/incidental_only", "wrong_type"),
+    }
+    assert await faults(vendor_facts={"hipaa_role": "none"}) == {("/vendor_facts/hipaa_role", "computed")}
 
 
 async def test_narrowed_principals_see_their_own_organizations_only(house: House) -> None:
