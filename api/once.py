@@ -9,6 +9,7 @@ import hashlib
 import json
 
 from fastapi import Request, Response
+from python_multipart.multipart import parse_options_header
 from sqlmodel import col, select
 
 from domain.errors import Conflict, Invalid
@@ -38,7 +39,7 @@ class Once:
     async def claim(self, request: Request, body: bytes) -> Response | None:
         """The answer already given to this key, or None when it is ours to carry out."""
         route = f"{request.method} {request.url.path}?{request.url.query}\n".encode()
-        digest = hashlib.sha256(route + body).hexdigest()
+        digest = hashlib.sha256(route + _without_boundary(request, body)).hexdigest()
         connection = await self._session.driver()
         if await connection.execute(CLAIM, self._tenant, self._principal, self._key, digest) == "INSERT 0 1":
             return None
@@ -83,3 +84,10 @@ class Once:
 
     def _context(self) -> str:
         return f"kept_answer:{self._tenant}:{self._principal}:{self._key}"
+
+
+def _without_boundary(request: Request, body: bytes) -> bytes:
+    """A client that sends the same form again draws a new boundary, so the boundary is no part of what was asked."""
+    kind, parameters = parse_options_header(request.headers.get("content-type"))
+    boundary = parameters.get(b"boundary")
+    return body.replace(boundary, b"-") if kind == b"multipart/form-data" and boundary else body

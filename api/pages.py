@@ -7,7 +7,7 @@ and nothing is counted.
 import base64
 import binascii
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Any, Generic, TypeVar
@@ -20,11 +20,13 @@ from sqlalchemy import (
     DateTime,
     Integer,
     Select,
+    String,
     bindparam,
     case,
     cast,
     func,
     literal_column,
+    or_,
     select,
     tuple_,
 )
@@ -103,17 +105,24 @@ class Listing:
         self._joins = joins
         self._compiled: dict[tuple[frozenset[str], str, bool, bool], tuple[str, tuple[str, ...]]] = {}
 
-    async def page(self, by: Inside, window: Window, **values: Any) -> Response:
-        """The page as a response; ``values`` are the filters, and those that are None do not count."""
+    async def page(self, by: Inside, window: Window, *, bound: Mapping[str, Any] | None = None, **values: Any) -> Response:
+        """The page as a response; ``values`` are the filters, and those that are None do not count. ``bound`` are the
+        values that the columns themselves need."""
+        statement, arguments = self.query(by.session.tenant_id, window, bound=bound, **values)
+        connection = await by.session.driver()
+        return Response(await connection.fetchval(statement, *arguments), media_type="application/json")
+
+    def query(
+        self, tenant_id: UUID, window: Window, *, bound: Mapping[str, Any] | None = None, **values: Any
+    ) -> tuple[str, tuple[Any, ...]]:
+        """The statement behind a page and its arguments in order."""
         present = {name: value for name, value in values.items() if value is not None}
         name, descending = self._order(window.sort)
-        arguments: dict[str, Any] = {**present, "tenant_id": by.session.tenant_id, "page_size": window.limit}
+        arguments: dict[str, Any] = {**present, **(bound or {}), "tenant_id": tenant_id, "page_size": window.limit}
         if window.after is not None:
             arguments["after_value"], arguments["after_id"] = self._read_cursor(window.after, name)
         statement, names = self._sql(frozenset(present), name, descending=descending, following=window.after is not None)
-        connection = await by.session.driver()
-        body = await connection.fetchval(statement, *(arguments[each] for each in names))
-        return Response(body, media_type="application/json")
+        return statement, tuple(arguments[each] for each in names)
 
     def _order(self, wanted: str | None) -> tuple[str, bool]:
         if wanted is None:
@@ -172,22 +181,22 @@ class Listing:
             mark = tuple_(bindparam("after_value", type_=order.type), bindparam("after_id", type_=identifier.type))
             inner = inner.where(place < mark if descending else place > mark)
         ordering = (order.desc(), identifier.desc()) if descending else (order, identifier)
-        rows = inner.order_by(*ordering).limit(size + _literal("1")).subquery("rows")  # pyright: ignore[reportArgumentType]  an expression is accepted
+        rows = inner.order_by(*ordering).limit(size + constant("1")).subquery("rows")  # pyright: ignore[reportArgumentType]  an expression is accepted
         numbered = select(rows, func.row_number().over().label("_n")).subquery("numbered")
         item = func.json_build_object(
-            *(part for name in self._out.model_fields for part in (_literal(f"'{name}'"), _as_json(numbered.c[name])))
+            *(part for name in self._out.model_fields for part in (constant(f"'{name}'"), _as_json(numbered.c[name])))
         )
         last = numbered.c._n == size
         cursor = func.json_build_array(
-            _literal(f"'{sort}'"),
+            constant(f"'{sort}'"),
             func.max(numbered.c._sort).filter(last),
             func.max(cast(numbered.c._id, postgresql.TEXT)).filter(last),
         )
-        octets = func.convert_to(cast(cursor, postgresql.TEXT), _literal("'UTF8'"))
-        encoded = func.translate(func.encode(octets, _literal("'base64'")), _literal("E'+/\\n'"), _literal("'-_'"))
-        following_page = case((func.count() > size, func.to_json(encoded)), else_=_literal("'null'::json"))
-        data = func.coalesce(func.json_agg(item).filter(numbered.c._n <= size), _literal("'[]'::json"))
-        whole = func.json_build_object(_literal("'data'"), data, _literal("'next'"), following_page)
+        octets = func.convert_to(cast(cursor, postgresql.TEXT), constant("'UTF8'"))
+        encoded = func.translate(func.encode(octets, constant("'base64'")), constant("E'+/\\n'"), constant("'-_'"))
+        following_page = case((func.count() > size, func.to_json(encoded)), else_=constant("'null'::json"))
+        data = func.coalesce(func.json_agg(item).filter(numbered.c._n <= size), constant("'[]'::json"))
+        whole = func.json_build_object(constant("'data'"), data, constant("'next'"), following_page)
         return select(cast(whole, postgresql.TEXT))
 
     def _column(self, name: str) -> Any:
@@ -197,11 +206,11 @@ class Listing:
 def _as_json(column: Any) -> Any:
     """Times are written as RFC 3339 with a Z; Postgres by itself would write the offset."""
     if isinstance(column.type, DateTime):
-        return func.to_char(func.timezone(_literal("'UTC'"), column), _literal(RFC3339))
+        return func.to_char(func.timezone(constant("'UTC'"), column), constant(RFC3339))
     return column
 
 
-def _literal(sql: str) -> Any:
+def constant(sql: str) -> Any:
     """A constant of ours written into the statement itself, so that only real values are parameters."""
     return literal_column(sql)  # pyright: ignore[reportUnknownVariableType]  its type is given by the SQL
 
@@ -213,3 +222,22 @@ def filters_of(row: type[SQLModel], *names: str) -> dict[str, ColumnElement[bool
         column: Any = col(getattr(row, name))
         found[name] = column == bindparam(name, type_=column.type)
     return found
+
+
+def page_of(items: Sequence[Item], window: Window, *, key: Callable[[Item], str]) -> Page[Item]:
+    """A page of a short list that is in memory already, such as the catalogue; the cursor is the last item's key."""
+    start = 0
+    if window.after is not None:
+        place = next((number for number, item in enumerate(items) if key(item) == window.after), None)
+        if place is None:
+            raise Invalid.one("query/after", "invalid", "This is not a cursor that a page gave out.")
+        start = place + 1
+    shown = list(items[start : start + window.limit])
+    more = start + window.limit < len(items)
+    return Page(data=shown, next=key(shown[-1]) if more else None)
+
+
+def part_of(name: str, *columns: Any) -> ColumnElement[bool]:
+    """A filter that finds the text anywhere in one of the columns, in any case. ``%`` and ``_`` mean themselves."""
+    text = func.lower(bindparam(name, type_=String()))
+    return or_(*(func.strpos(func.lower(column), text) > constant("0") for column in columns))

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from sqlmodel import col
 
 from api.door import Changes, Inside, ThisOrganization, door_router, may, merged, patch_of, this
-from api.pages import Listing, Page, Paged, filters_of
+from api.pages import Listing, Page, PagedAndSorted, filters_of
 from domain.access import Permission
 from domain.inventory import locations
 from domain.inventory.locations import Location, LocationFields
@@ -37,15 +37,21 @@ class LocationOut(BaseModel):
 LOCATIONS = Listing(
     LocationOut,
     Location,
-    sorts={"name": col(Location.name)},
-    filters=filters_of(Location, "organization_id"),
+    sorts={"name": col(Location.name), "created_at": col(Location.created_at)},
+    filters=filters_of(Location, "organization_id", "rmm_site", "ref"),
     where=col(Location.archived_at).is_(None),
 )
 
 
 @router.get("/organizations/{organization_id}/locations", response_model=Page[LocationOut])
-async def list_locations(by: Reader, organization: ThisOrganization, window: Paged) -> Response:
-    return await LOCATIONS.page(by, window, organization_id=organization.id)
+async def list_locations(
+    by: Reader,
+    organization: ThisOrganization,
+    window: PagedAndSorted,
+    rmm_site: str | None = None,
+    ref: str | None = None,
+) -> Response:
+    return await LOCATIONS.page(by, window, organization_id=organization.id, rmm_site=rmm_site, ref=ref)
 
 
 @router.post("/organizations/{organization_id}/locations", status_code=201, response_model=LocationOut)

@@ -6,15 +6,14 @@ from uuid import UUID
 
 from fastapi import Response
 from pydantic import BaseModel
-from sqlalchemy import bindparam
 from sqlmodel import col
 
 from api.door import Changes, Inside, ThisOrganization, door_router, may, merged, patch_of
-from api.pages import Listing, Page, PagedAndSorted, filters_of
+from api.pages import Listing, Page, PagedAndSorted, filters_of, part_of
 from domain.access import Permission
 from domain.inventory import organizations
 from domain.inventory.organizations import Organization, OrganizationFields
-from domain.records import archive, change
+from domain.records import archive
 
 router = door_router("organizations")
 Reader = Annotated[Inside, may(Permission.organizations_read)]
@@ -47,7 +46,7 @@ ORGANIZATIONS = Listing(
     sorts={"name": col(Organization.name), "created_at": col(Organization.created_at)},
     filters={
         **filters_of(Organization, "ref", "state"),
-        "q": col(Organization.name).icontains(bindparam("q"), autoescape=False),
+        "q": part_of("q", Organization.name, Organization.legal_name),
     },
     where=col(Organization.archived_at).is_(None),
 )
@@ -57,7 +56,7 @@ ORGANIZATIONS = Listing(
 async def list_organizations(
     by: Reader, window: PagedAndSorted, ref: str | None = None, state: str | None = None, q: str | None = None
 ) -> Response:
-    """The clients of this tenant, by name. ``q`` finds a part of the name."""
+    """The clients of this tenant, by name. ``q`` finds a part of the name or legal name."""
     return await ORGANIZATIONS.page(by, window, ref=ref, state=state, q=q)
 
 
@@ -74,7 +73,7 @@ async def read_organization(by: Reader, organization: ThisOrganization) -> Organ
 
 @router.patch("/organizations/{organization_id}", response_model=OrganizationOut, openapi_extra=patch_of(OrganizationFields))
 async def change_organization(by: Writer, organization: ThisOrganization, changes: Changes) -> Organization:
-    return await change(by.session, organization, merged(OrganizationFields, organization, changes))
+    return await organizations.amend(by.session, organization, merged(OrganizationFields, organization, changes))
 
 
 @router.delete("/organizations/{organization_id}", status_code=204)

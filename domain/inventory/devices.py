@@ -1,5 +1,6 @@
 """Devices: everything with a plug, from the sensor to the server, with what is known about it and from where."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any, ClassVar
 from uuid import UUID
@@ -7,9 +8,13 @@ from uuid import UUID
 from sqlalchemy import Index, UniqueConstraint, text
 from sqlmodel import Field
 
+from domain.clock import today
+from domain.inventory.device_os import OsSupport, recognize, support
 from domain.inventory.kinds import AssetStatus, DeviceKind, Encryption
 from domain.inventory.organizations import Organization
-from domain.records import create
+from domain.inventory.references import DEVICE, VENDOR, refuse_absent
+from domain.known import is_known
+from domain.records import change, create
 from domain.tenancy import (
     Archivable,
     Factual,
@@ -76,7 +81,52 @@ class Device(DeviceFields, Factual, OrganizationOwned, Archivable, table=True):
     stale_since: datetime | None = instant(default=None)
     """Set when a later import from the same source no longer lists it. Never deleted for that."""
 
+    @property
+    def os_support(self) -> OsSupport:
+        """Whether security updates still come, today."""
+        return support(
+            kind=self.kind,
+            keys=self.os_candidates,
+            os_name=self.os_name,
+            manufacturer_date=self.facts.get("manufacturer_supported_until"),
+            on=today(),
+        )
+
+
+REFERENCES = {"host": DEVICE, "sensor_attached": DEVICE, "vendor": VENDOR}
+"""Facts of a device that hold the id of something else."""
+
 
 async def enroll(session: TenantSession, organization: Organization, fields: DeviceFields) -> Device:
     """Put a device on the inventory of an organization."""
-    return await create(session, Device(**fields.model_dump(), organization_id=organization.id))
+    await _refuse_what_is_not_there(session, organization.id, fields, before={})
+    device = Device(**fields.model_dump(), **_system(fields), organization_id=organization.id)
+    return await create(session, device)
+
+
+async def describe(session: TenantSession, device: Device, fields: DeviceFields) -> Device:
+    """Change what is said of a device. What an import recognised, from more than we keep, stays until a person speaks
+    of the operating system."""
+    await _refuse_what_is_not_there(session, device.organization_id, fields, before=device.facts)
+    spoken_of = any(getattr(fields, name) != getattr(device, name) for name in ("os_name", "os_edition", "os_build"))
+    return await change(session, device, {**fields.model_dump(), **(_system(fields) if spoken_of else {})})
+
+
+def _system(fields: DeviceFields) -> dict[str, Any]:
+    found = recognize(name=fields.os_name, edition=fields.os_edition, build=fields.os_build)
+    return {
+        "os_key": found.os_key,
+        "os_candidates": found.os_candidates,
+        "os_supported_until": found.os_supported_until,
+    }
+
+
+async def _refuse_what_is_not_there(
+    session: TenantSession, organization_id: UUID, fields: DeviceFields, *, before: Mapping[str, Any]
+) -> None:
+    named = [
+        (f"/facts/{name}", str(fields.facts[name]), kinds)
+        for name, kinds in REFERENCES.items()
+        if is_known(fields.facts.get(name)) and fields.facts[name] != before.get(name)
+    ]
+    await refuse_absent(session, organization_id, named)

@@ -1,12 +1,16 @@
 """Organizations: the clients of a tenant, each a dental practice or a dental group."""
 
+from collections.abc import Mapping
 from datetime import date
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field
 
-from domain.records import create
+from domain.errors import Fault, Invalid
+from domain.inventory.fact_columns import accept_settings
+from domain.known import is_mapping
+from domain.records import change, create
 from domain.tenancy import Archivable, Factual, Fields, TenantOwned, TenantSession, json_object, json_or_unknown, tenant_table
 
 
@@ -40,4 +44,56 @@ class Organization(OrganizationFields, Factual, TenantOwned, Archivable, table=T
 
 async def take_on(session: TenantSession, fields: OrganizationFields) -> Organization:
     """Add a client to the tenant."""
-    return await create(session, Organization(**fields.model_dump()))
+    return await create(session, Organization(**_checked(fields, settings={}, prior_analysis={})))
+
+
+async def amend(session: TenantSession, organization: Organization, fields: OrganizationFields) -> Organization:
+    values = _checked(fields, settings=organization.settings, prior_analysis=organization.prior_analysis or {})
+    return await change(session, organization, values)
+
+
+def _checked(fields: OrganizationFields, *, settings: Mapping[str, Any], prior_analysis: Mapping[str, Any]) -> dict[str, Any]:
+    """The values to keep. What is there already was checked when it came."""
+    values = fields.model_dump()
+    if fields.settings != settings:
+        values["settings"] = _thresholds(fields.settings)
+    if fields.prior_analysis is not None and fields.prior_analysis != prior_analysis:
+        values["prior_analysis"] = _earlier_analysis(fields.prior_analysis)
+    return values
+
+
+def _thresholds(settings: Mapping[str, Any]) -> dict[str, Any]:
+    accepted = accept_settings(settings, of="setting", at="/settings")
+    negative = [name for name, value in accepted.items() if value < 0]
+    if negative:
+        raise Invalid([Fault(f"/settings/{name}", "not_allowed", "A threshold is zero or more.") for name in negative])
+    return accepted
+
+
+def _earlier_analysis(said: Mapping[str, Any]) -> dict[str, Any]:
+    """``risks`` are those left open; the rest is what the vocabulary knows of an analysis."""
+    risks: Any = said.get("risks")
+    accepted = accept_settings({name: value for name, value in said.items() if name != "risks"}, of="sra", at=_PRIOR)
+    if risks is None:
+        return accepted
+    if not isinstance(risks, list):
+        raise Invalid.one(f"{_PRIOR}/risks", "wrong_type", "This must be a list of risks.")
+    return {**accepted, "risks": [_open_risk(risk, place) for place, risk in enumerate(cast("list[Any]", risks))]}
+
+
+def _open_risk(risk: Any, place: int) -> dict[str, Any]:
+    if not is_mapping(risk):
+        raise Invalid.one(f"{_PRIOR}/risks/{place}", "wrong_type", "A risk is an object with its rule, subject and level.")
+    name = risk.get("id")
+    if name is not None and not (isinstance(name, str) and len(name) <= LONGEST_NAME):
+        raise Invalid.one(
+            f"{_PRIOR}/risks/{place}/id", "wrong_type", f"This must be a text of up to {LONGEST_NAME} characters."
+        )
+    facts = accept_settings(
+        {each: value for each, value in risk.items() if each != "id"}, of="risk", at=f"{_PRIOR}/risks/{place}"
+    )
+    return facts if name is None else {"id": name, **facts}
+
+
+_PRIOR = "/prior_analysis"
+LONGEST_NAME = 200

@@ -6,7 +6,18 @@ from sqlalchemy import UniqueConstraint
 from sqlmodel import Field
 
 from domain.inventory.kinds import PartnerKind
-from domain.tenancy import Archivable, Factual, Fields, OrganizationOwned, json_object, one_of, organization_table
+from domain.inventory.organizations import Organization
+from domain.records import create
+from domain.tenancy import (
+    Archivable,
+    Factual,
+    Fields,
+    OrganizationOwned,
+    TenantSession,
+    json_object,
+    one_of,
+    organization_table,
+)
 
 
 class PartnerFields(Fields):
@@ -20,3 +31,8 @@ class PartnerFields(Fields):
 class Partner(PartnerFields, Factual, OrganizationOwned, Archivable, table=True):
     __table_args__ = organization_table(UniqueConstraint("tenant_id", "organization_id", "ref"))
     noun: ClassVar[str] = "partner"
+
+
+async def introduce(session: TenantSession, organization: Organization, fields: PartnerFields) -> Partner:
+    """Note an outside party that images go to or come from."""
+    return await create(session, Partner(**fields.model_dump(), organization_id=organization.id))

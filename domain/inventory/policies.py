@@ -7,7 +7,9 @@ from uuid import UUID
 from sqlalchemy import UniqueConstraint
 from sqlmodel import Field
 
-from domain.tenancy import Archivable, Fields, OrganizationOwned, belongs_to, organization_table
+from domain.inventory.organizations import Organization
+from domain.records import create
+from domain.tenancy import Archivable, Fields, OrganizationOwned, TenantSession, belongs_to, organization_table
 
 
 class PolicyFields(Fields):
@@ -20,7 +22,10 @@ class PolicyFields(Fields):
 
 
 class Policy(PolicyFields, OrganizationOwned, Archivable, table=True):
-    __table_args__ = organization_table(
-        belongs_to("document"), UniqueConstraint("tenant_id", "organization_id", "key")
-    )
+    __table_args__ = organization_table(belongs_to("document"), UniqueConstraint("tenant_id", "organization_id", "key"))
     noun: ClassVar[str] = "policy"
+
+
+async def note(session: TenantSession, organization: Organization, fields: PolicyFields) -> Policy:
+    """Note whether the practice has a rule, and where it is written."""
+    return await create(session, Policy(**fields.model_dump(), organization_id=organization.id))

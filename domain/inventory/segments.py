@@ -6,7 +6,9 @@ from uuid import UUID
 from sqlalchemy import UniqueConstraint
 from sqlmodel import Field
 
-from domain.tenancy import Archivable, Fields, OrganizationOwned, belongs_to, organization_table
+from domain.inventory.organizations import Organization
+from domain.records import create
+from domain.tenancy import Archivable, Fields, OrganizationOwned, TenantSession, belongs_to, organization_table
 
 
 class SegmentFields(Fields):
@@ -19,7 +21,10 @@ class SegmentFields(Fields):
 
 
 class Segment(SegmentFields, OrganizationOwned, Archivable, table=True):
-    __table_args__ = organization_table(
-        belongs_to("location"), UniqueConstraint("tenant_id", "organization_id", "ref")
-    )
+    __table_args__ = organization_table(belongs_to("location"), UniqueConstraint("tenant_id", "organization_id", "ref"))
     noun: ClassVar[str] = "segment"
+
+
+async def mark_off(session: TenantSession, organization: Organization, fields: SegmentFields) -> Segment:
+    """Note a part of the network."""
+    return await create(session, Segment(**fields.model_dump(), organization_id=organization.id))

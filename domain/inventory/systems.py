@@ -7,11 +7,14 @@ from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field
 
 from domain.inventory.kinds import AssetStatus, Encryption, SystemKind
+from domain.inventory.organizations import Organization
+from domain.records import create
 from domain.tenancy import (
     Archivable,
     Factual,
     Fields,
     OrganizationOwned,
+    TenantSession,
     belongs_to,
     belongs_to_tenants,
     json_object,
@@ -43,3 +46,8 @@ class System(SystemFields, Factual, OrganizationOwned, Archivable, table=True):
         Index("ix_system_organization", "tenant_id", "organization_id", "name", "id"),
     )
     noun: ClassVar[str] = "system"
+
+
+async def take_into_use(session: TenantSession, organization: Organization, fields: SystemFields) -> System:
+    """Put a system or service on the inventory of an organization."""
+    return await create(session, System(**fields.model_dump(), organization_id=organization.id))
