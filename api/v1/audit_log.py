@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import Response
 from pydantic import AwareDatetime, BaseModel
-from sqlalchemy import DateTime, bindparam
+from sqlalchemy import DateTime, Text, bindparam, func, literal_column
 from sqlmodel import col
 
 from api.door import Inside, door_router, may
@@ -62,7 +62,8 @@ ENTRIES = Listing(
     sorts={"sequence": col(Event.sequence)},
     filters={
         **filters_of(Event, "kind", "subject_id", "subject_type", "organization_id"),
-        "actor_id": col(Event.actor)["id"].as_string() == bindparam("actor_id"),
+        "actor_id": func.jsonb_extract_path_text(col(Event.actor), literal_column("'id'"))
+        == bindparam("actor_id", type_=Text()),
         "since": col(Event.at) >= bindparam("since", type_=_AT),
         "until": col(Event.at) < bindparam("until", type_=_AT),
     },

@@ -31,19 +31,24 @@ _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
 _EXAMPLE_ID = UUID("01a1f0c6-3a00-7c4e-9d52-6d1f0a5b7c01")
 _EXAMPLE_SUBJECT = UUID("01a1f0c6-3a00-7c4e-9d52-6d1f0a5b7c02")
 _EXAMPLE_ORGANIZATION = UUID("01a1f0c6-3a00-7c4e-9d52-6d1f0a5b7c05")
-_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{64}")
 _PLAIN = (bool, int, UUID, NoneType)
 _CODES = frozenset(
     {
         ("answer", "state"),
         ("answer", "topic_id"),
         ("assessment", "edition"),
+        ("assessment", "role"),
+        ("engagement", "decision"),
+        ("engagement", "reason_code"),
+        ("engagement", "decision"),
+        ("engagement", "reason_code"),
         ("finding", "rule_id"),
         ("finding", "topic_id"),
         ("webhook_endpoint", "disabled_reason"),
     }
 )
-"""Columns of text that only ever hold a word of ours or of the catalogue."""
+"""Texts that only ever hold a word of ours or of the catalogue."""
 
 
 def thin(event: Event) -> dict[str, Any]:
@@ -139,7 +144,7 @@ def _size(value: Any) -> int:
 
 
 def _is_word_of_ours(value: Any) -> bool:
-    """An id, or a word of one of our closed lists, where an event names something that is no column."""
+    """An id, a SHA-256, or a word of one of our closed lists, where an event names something that is no column."""
     if not isinstance(value, str):
         return False
     return value in _words() or _ID.fullmatch(value) is not None
