@@ -138,9 +138,9 @@ async def revise(session: TenantSession, baa: Baa, fields: BaaChanges) -> Baa:
     await change(session, baa, {**_checked(fields).model_dump(), "status": _status_after(baa, fields)})
     _refuse_impossible_days(baa)
     after = said(baa)
-    for name, act in (("sent_on", "sent"), ("amended_on", "amended"), ("return_destroy_attested_on", "closed")):
+    for name, kind in _TELLS.items():
         if name in changed and after[name] is not None:
-            emit(session, f"baa.{act}", baa, differences({name: before[name]}, {name: after[name]}))
+            emit(session, kind, baa, differences({name: before[name]}, {name: after[name]}))
     return baa
 
 
@@ -229,6 +229,7 @@ _WHEN = {
     "return_destroy_attested_on": OVER | {AgreementState.expired},
 }
 """In which states a day may be recorded or mended. What is observed about the text may be recorded at any time."""
+_TELLS = {"sent_on": "baa.sent", "amended_on": "baa.amended", "return_destroy_attested_on": "baa.closed"}
 
 
 def _not_now(state: AgreementState, refused: str) -> Conflict:
