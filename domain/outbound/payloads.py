@@ -41,8 +41,6 @@ _CODES = frozenset(
         ("assessment", "role"),
         ("engagement", "decision"),
         ("engagement", "reason_code"),
-        ("engagement", "decision"),
-        ("engagement", "reason_code"),
         ("finding", "rule_id"),
         ("finding", "topic_id"),
         ("webhook_endpoint", "disabled_reason"),
