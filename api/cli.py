@@ -123,3 +123,7 @@ def main() -> None:
     """The entry point of the ``bitewing`` script."""
     sys.argv[0] = "bitewing"
     app()
+
+
+if __name__ == "__main__":
+    main()

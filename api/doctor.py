@@ -44,7 +44,8 @@ async def examine(settings: Settings) -> bool:
     healthy = True
     async for finding in _findings(settings):
         healthy = healthy and finding.holds
-        table.add_row("[green]ok[/]" if finding.holds else "[red]mend[/]", finding.what, "" if finding.holds else finding.advice)
+        mark, advice = ("[green]ok[/]", "") if finding.holds else ("[red]mend[/]", finding.advice)
+        table.add_row(mark, finding.what, advice)
     Console().print(table)
     return healthy
 
@@ -75,7 +76,8 @@ async def _files(settings: Settings) -> Finding:
         stored = await files.put(NOBODYS_TENANT, b"bitewing doctor")
         await files.get(stored.key, stored.sha256)
     except Exception as error:  # each kind of store raises its own; here any of them is a finding
-        return Finding("File store writes and reads", False, f"{type(error).__name__}: check BITEWING_FILES_URL and its rights.")
+        advice = f"{type(error).__name__}: check BITEWING_FILES_URL and its rights."
+        return Finding("File store writes and reads", False, advice)
     return Finding("File store writes and reads", True)
 
 
