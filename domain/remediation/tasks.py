@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKeyConstraint, UniqueConstraint
 from sqlmodel import Field
 
+from domain.sra.levels import Level
 from domain.tenancy import (
     Archivable,
     Fields,
@@ -60,7 +61,10 @@ class Task(TaskFields, OrganizationOwned, Archivable, table=True):
     """The member who did it, and so may not verify it."""
     verified_at: datetime | None = instant(default=None)
     verified_by: UUID | None = None
-    residual_level: str | None = None
+    residual_likelihood: Level | None = one_of(Level, default=None)
+    residual_impact: Level | None = one_of(Level, default=None)
+    residual_level: Level | None = one_of(Level, default=None)
+    """What is left of the risk, as the practice saw it when it verified the work."""
 
 
 class TaskFinding(OrganizationOwned, table=True):

@@ -34,6 +34,15 @@ class FindingStatus(StrEnum):
     accepted = "accepted"
 
 
+class Treatment(StrEnum):
+    """What is done about a risk. ``reduce`` is carried out by tasks; ``accept`` is the word of two people."""
+
+    reduce = "reduce"
+    transfer = "transfer"
+    avoid = "avoid"
+    accept = "accept"
+
+
 class Basis(StrEnum):
     """Why it was found: a recorded value shows it, something that must be on record is not, or a value is unknown."""
 
@@ -84,8 +93,9 @@ class Finding(OrganizationOwned, table=True):
     missing_facts: list[str] = json_list()
     current_measures: str | None = None
     status: FindingStatus = one_of(FindingStatus, default=FindingStatus.open)
-    treatment: str | None = None
+    treatment: Treatment | None = one_of(Treatment, default=None)
     decision: dict[str, Any] = json_object()
+    """``reason``, ``adjusted``, ``acceptance`` and ``history``; written by ``deciding.py`` alone."""
     opened_at: datetime = instant()
     resolved_at: datetime | None = instant(default=None)
     reopened_at: datetime | None = instant(default=None)

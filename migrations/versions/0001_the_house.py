@@ -399,6 +399,7 @@ def make_tables() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("organization_id", sa.Uuid(), nullable=False),
         sa.Column("source", sa.String(), nullable=False),
+        sa.Column("made_by", sa.Uuid(), nullable=True),
         sa.Column("as_of", sa.DateTime(timezone=True), nullable=False),
         sa.Column("dry_run", sa.Boolean(), nullable=False),
         sa.Column("status", sa.String(length=64), nullable=False),
@@ -542,7 +543,9 @@ def make_tables() -> None:
         sa.Column("completed_by", sa.Uuid(), nullable=True),
         sa.Column("verified_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("verified_by", sa.Uuid(), nullable=True),
-        sa.Column("residual_level", sa.String(), nullable=True),
+        sa.Column("residual_likelihood", sa.String(length=64), nullable=True),
+        sa.Column("residual_impact", sa.String(length=64), nullable=True),
+        sa.Column("residual_level", sa.String(length=64), nullable=True),
         sa.ForeignKeyConstraint(
             ["tenant_id", "assignee_id"], ["member.tenant_id", "member.id"], name=op.f("fk_task_tenant_id_assignee_id")
         ),
@@ -777,7 +780,7 @@ def make_tables() -> None:
         sa.Column("missing_facts", JSONB(), nullable=False),
         sa.Column("current_measures", sa.String(), nullable=True),
         sa.Column("status", sa.String(length=64), nullable=False),
-        sa.Column("treatment", sa.String(), nullable=True),
+        sa.Column("treatment", sa.String(length=64), nullable=True),
         sa.Column("decision", JSONB(), nullable=False),
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("resolved_at", sa.DateTime(timezone=True), nullable=True),
