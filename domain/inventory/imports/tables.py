@@ -47,7 +47,7 @@ def read_table(data: bytes, *, part: str) -> Table:
     text, encoding = _decoded(data, part=part)
     declared = _DECLARED_DELIMITERS.get(text[:5].casefold())
     if declared:  # a line for Excel, which hides it: the heading stays row 1
-        text = text[5:].lstrip("\r\n")
+        text = text[5:]
     delimiter = declared or _delimiter_of(text)
     records = _records(text, delimiter)
     heading = next((cells for cells, _ in records if not _is_blank(cells)), list[str]())
