@@ -8,21 +8,23 @@ from fastapi import Response
 
 from api.door import Inside
 from api.negotiation import negotiate
-from domain.sra import report
 from domain.sra.assessments import Assessment
 from domain.sra.reading import organization_of
 from domain.sra.report.dataset import ReportData, canonical_json
+from domain.sra.report.html import render_html
+from domain.sra.report.pdf import render_pdf
+from domain.sra.report.register import render_csv, render_xlsx
 from domain.sra.report_files import stored_report
 from domain.sra.sealing import report_data
 
 PDF = "application/pdf"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 FORMS: dict[str, tuple[str, Callable[[ReportData], bytes]]] = {
-    PDF: ("pdf", report.render_pdf),
-    "text/html": ("html", lambda data: report.render_html(data).encode()),
+    PDF: ("pdf", render_pdf),
+    "text/html": ("html", lambda data: render_html(data).encode()),
     "application/json": ("json", canonical_json),
-    XLSX: ("xlsx", report.render_xlsx),
-    "text/csv": ("csv", lambda data: report.render_csv(data).encode()),
+    XLSX: ("xlsx", render_xlsx),
+    "text/csv": ("csv", lambda data: render_csv(data).encode()),
 }
 REPORT_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {

@@ -21,9 +21,10 @@ from pgqueuer.models import Job
 from pgqueuer.qm import QueueManager
 from pgqueuer.queries import Queries
 
-from domain.jobs import DELIVER, FAN_OUT
+from domain.jobs import DELIVER, FAN_OUT, RENDER_REPORT
 from domain.outbound import dispatch
 from domain.runtime import Runtime
+from domain.sra import report_files
 
 log = structlog.get_logger()
 
@@ -32,6 +33,7 @@ Handler = Callable[[Runtime, Mapping[str, Any]], Awaitable[None]]
 JOBS: dict[str, Handler] = {
     FAN_OUT: dispatch.fan_out,
     DELIVER: dispatch.deliver,
+    RENDER_REPORT: report_files.render_report,
 }
 """Every kind of job and what does it. The payload is what ``domain.jobs.enqueue`` was given, with the tenant's id."""
 

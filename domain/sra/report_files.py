@@ -1,5 +1,6 @@
 """Sealed reports as files: rendered once by the worker, kept among the organization's documents."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -13,7 +14,7 @@ from domain.runtime import Runtime
 from domain.sra.assessments import Assessment
 from domain.sra.documents import Document, DocumentKind
 from domain.sra.reading import organization_of
-from domain.sra.report import render_pdf
+from domain.sra.report.pdf import render_pdf
 from domain.sra.sealing import report_data
 from domain.storage import Files
 from domain.tenancy import SYSTEM, TenantSession, Wall
@@ -32,7 +33,7 @@ async def stored_report(session: TenantSession, files: Files, assessment: Assess
     return await files.get(document.storage_key, document.sha256)
 
 
-async def render_report(runtime: Runtime, payload: dict[str, Any]) -> None:
+async def render_report(runtime: Runtime, payload: Mapping[str, Any]) -> None:
     """The job: render the sealed report and file it. Rendering the same data gives the same bytes, so twice is harmless."""
     wall = Wall(UUID(payload["tenant_id"]))
     identifier = UUID(payload["assessment_id"])

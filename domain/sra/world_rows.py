@@ -65,6 +65,8 @@ class Surroundings:
     """Subject references and the noun of the row behind each: device, system, flow, vendor ..."""
     sources: Mapping[tuple[str, str], str]
     """Asset id and fact, and who said it: a person, the survey or an RMM."""
+    support_ends: Mapping[str, date]
+    """Asset id and the day on which its operating system leaves security support, where one day is known."""
     unclassified: tuple[Device, ...]
     """Devices that an RMM knows and nobody has classified: listed, not evaluated."""
 
@@ -133,6 +135,7 @@ async def read_world(
             for row in (*classified, *systems)
             for fact, mark in row.provenance.items()
         },
+        support_ends={str(each.id): each.os_supported_until for each in classified if each.os_supported_until is not None},
         unclassified=tuple(device for device in devices if device.kind == DeviceKind.unclassified),
     )
 

@@ -56,7 +56,7 @@ async def assemble(
     people = await _people(session)
     documents = await _documents(session, organization)
     locations = await _locations(session, organization)
-    devices, systems = report_assets(around, book, {str(each.id): each.name for each in locations})
+    devices, systems = report_assets(around, {str(each.id): each.name for each in locations})
     elements = await completeness(session, assessment, organization)
     return ReportData(
         title=assessment.title,

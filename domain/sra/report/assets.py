@@ -1,27 +1,16 @@
 """The inventory as the report prints it: each asset with the facts that matter, where they are from, and what nobody knows."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
+from domain.inventory.device_os import support
 from domain.inventory.kinds import DeviceKind
 from domain.inventory.map import OsSupport
-from domain.inventory.operating_systems import OperatingSystems
-from domain.sra.catalogue import Catalogue
 from domain.sra.report.rows import Asset, FactLine
-from domain.sra.support_dates import SupportDates
-from domain.sra.vocabulary import Vocabulary
 from domain.sra.world import Thing
 from domain.sra.world_rows import Surroundings
 
-WITHOUT_A_SYSTEM = frozenset(
-    {
-        DeviceKind.intraoral_sensor,
-        DeviceKind.intraoral_camera,
-        DeviceKind.handheld_xray,
-        DeviceKind.removable_media,
-    }
-)
-"""Kinds that run no operating system which anybody could update."""
 PRINTED = (
     "encryption_at_rest", "endpoint_protection", "login_mode", "auto_logoff_minutes", "mfa", "audit_logging",
     "internet_exposed", "physical_security", "last_patch_on", "criticality", "software", "dicom_tls_profile",
@@ -29,17 +18,10 @@ PRINTED = (
 ASKED_OF_EVERY_HOLDER = ("encryption_at_rest",)
 
 
-def report_assets(
-    around: Surroundings, book: Catalogue, locations: Mapping[str, str]
-) -> tuple[tuple[Asset, ...], tuple[Asset, ...]]:
+def report_assets(around: Surroundings, locations: Mapping[str, str]) -> tuple[tuple[Asset, ...], tuple[Asset, ...]]:
     """Devices and systems of a world, each sorted by name."""
-    support = SupportDates(book.os_lifecycle_by_key, _systems(book), today=around.world.today)
-    vocabulary = Vocabulary(book.facts)
     unknown = _unknown(around)
-    made = [
-        (around.kinds[f"asset:{thing.id}"], _asset(thing, around, support, vocabulary, locations, unknown))
-        for thing in around.world.assets
-    ]
+    made = [(around.kinds[f"asset:{thing.id}"], _asset(thing, around, locations, unknown)) for thing in around.world.assets]
     ordered = sorted(made, key=lambda pair: (pair[1].name.casefold(), pair[1].id))
     return (
         tuple(asset for noun, asset in ordered if noun == "device"),
@@ -47,26 +29,14 @@ def report_assets(
     )
 
 
-_SYSTEMS: dict[str, OperatingSystems] = {}
-"""By the digest of the catalogue: a process sees a handful of editions."""
-
-
-def _systems(book: Catalogue) -> OperatingSystems:
-    if book.digest not in _SYSTEMS:
-        _SYSTEMS[book.digest] = OperatingSystems(book.os_lifecycles)
-    return _SYSTEMS[book.digest]
-
-
 def _asset(
     thing: Thing,
     around: Surroundings,
-    support: SupportDates,
-    vocabulary: Vocabulary,
     locations: Mapping[str, str],
     unknown: Mapping[str, tuple[str, ...]],
 ) -> Asset:
     facts = thing.facts
-    until = support.of(vocabulary.read("asset", facts, kind=thing.kind), warning_days=0)
+    noun = around.kinds[f"asset:{thing.id}"]
     return Asset(
         id=thing.id,
         name=around.names[f"asset:{thing.id}"],
@@ -75,8 +45,8 @@ def _asset(
         segment=facts.get("segment"),
         owner=facts.get("owner"),
         os_name=" ".join(str(facts[each]) for each in ("os_name", "os_edition", "os_build") if facts.get(each)) or None,
-        os_support=_os_support(thing, until, noun=around.kinds[f"asset:{thing.id}"]),
-        os_support_ends_on=until.get("supported_until"),
+        os_support="not_applicable" if noun == "system" else _os_support(thing, around.world.today),
+        os_support_ends_on=around.support_ends.get(thing.id),
         stores_ephi=facts.get("stores_ephi"),
         facts=tuple(
             FactLine(name=name, value=_printed(facts[name]), source=around.sources.get((thing.id, name)))
@@ -87,11 +57,15 @@ def _asset(
     )
 
 
-def _os_support(thing: Thing, until: Mapping[str, Any], *, noun: str) -> OsSupport:
-    if noun == "system" or thing.kind in WITHOUT_A_SYSTEM:
-        return "not_applicable"
-    ended = until.get("ended")
-    return "unknown" if ended is None else "ended" if ended else "supported"
+def _os_support(thing: Thing, today: date) -> OsSupport:
+    facts = thing.facts
+    return support(
+        kind=DeviceKind(thing.kind),
+        keys=facts.get("os_candidates") or ([facts["os_key"]] if facts.get("os_key") else []),
+        os_name=facts.get("os_name"),
+        manufacturer_date=facts.get("manufacturer_supported_until"),
+        on=today,
+    ).value
 
 
 def _unknown(around: Surroundings) -> dict[str, tuple[str, ...]]:
