@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -64,6 +64,22 @@ def doctor() -> None:
 
 
 @app.command()
+def backup(path: Annotated[Path, typer.Argument(help="A new file.")]) -> None:
+    """Write everything of a one-machine installation to one file: database, files and secrets."""
+    from api.backup import back_up  # noqa: PLC0415
+
+    _say(back_up, _settings(), path)
+
+
+@app.command()
+def restore(path: Annotated[Path, typer.Argument(help="What 'backup' wrote.")]) -> None:
+    """Make an installation from a backup, in an empty data directory."""
+    from api.backup import restore as restore_from  # noqa: PLC0415
+
+    _say(restore_from, _settings(), path)
+
+
+@app.command()
 def openapi(path: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("openapi/v1.json")) -> None:
     """Write the contract."""
     from api.openapi import as_text, contract_of_the_program  # noqa: PLC0415
@@ -109,14 +125,23 @@ def _run(job: Coroutine[Any, Any, Any]) -> Any:
         raise typer.Exit(130) from None
 
 
+def _say(act: Callable[[Settings, Path], None], settings: Settings, path: Path) -> None:
+    try:
+        act(settings, path)
+    except _speakable() as error:
+        typer.echo(f"bitewing: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
 def _speakable() -> tuple[type[Exception], ...]:
+    from api.backup import BackupRefused  # noqa: PLC0415
     from api.demo import DemoFailed  # noqa: PLC0415
     from api.serving import NotMigrated  # noqa: PLC0415
     from domain.embedded_postgres import EmbeddedPostgresError  # noqa: PLC0415
     from domain.keyring import KeyRingError  # noqa: PLC0415
     from domain.runtime import NoOwner  # noqa: PLC0415
 
-    return (DemoFailed, NotMigrated, NoOwner, EmbeddedPostgresError, KeyRingError, OSError)
+    return (BackupRefused, DemoFailed, NotMigrated, NoOwner, EmbeddedPostgresError, KeyRingError, OSError)
 
 
 def main() -> None:
