@@ -132,8 +132,12 @@ def _accept_changed_facts(row: TenantOwned, *, before: Mapping[str, Any]) -> dic
 
 
 def _note_suspicion(session: TenantSession, row: TenantOwned, suspected: Mapping[str, str]) -> None:
-    if suspected:
-        emit(session, f"{row.noun}.patient_identifier_suspected", row, suspected)
+    """By field, as every event tells its changes: ``{"facts": {"/facts/note": "mrn"}}``. The text itself is not repeated."""
+    fields: dict[str, dict[str, str]] = {}
+    for pointer, kind in suspected.items():
+        fields.setdefault(pointer.split("/")[1], {})[pointer] = kind
+    if fields:
+        emit(session, f"{row.noun}.patient_identifier_suspected", row, fields)
 
 
 def _spoken(kind: type[TenantOwned]) -> frozenset[str]:
