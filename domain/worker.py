@@ -37,6 +37,9 @@ JOBS: dict[str, Handler] = {
 }
 """Every kind of job and what does it. The payload is what ``domain.jobs.enqueue`` was given, with the tenant's id."""
 
+AT_ONCE: Mapping[str, int] = {RENDER_REPORT: 2}
+"""How many jobs of a kind may run at once over all workers, where many would eat up memory. Others are not bounded."""
+
 CHORE_LOCK = 0x62_69_74_65_77_69_6E_67
 """The advisory lock that the one worker holds which does the chores: "bitewing" in ASCII."""
 KEPT_LOG = timedelta(days=7)
@@ -89,7 +92,10 @@ async def _work_on_one_connection(runtime: Runtime, stop: asyncio.Event, pace: P
         queue = Queries(AsyncpgDriver(connection))
         manager = QueueManager(queue)
         for name, handler in JOBS.items():
-            manager.entrypoint(name, accepts_context=False, on_failure="hold")(_careful(runtime, name, handler, pace))
+            register = manager.entrypoint(
+                name, concurrency_limit=AT_ONCE.get(name, 0), accepts_context=False, on_failure="hold"
+            )
+            register(_careful(runtime, name, handler, pace))
         beside = [asyncio.create_task(_end(manager, stop)), asyncio.create_task(_do_chores(runtime, queue, manager.shutdown))]
         try:
             await manager.run(

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Header, Response
 from pydantic import AwareDatetime, BaseModel
 from sqlmodel import Field, col
 
@@ -27,6 +27,23 @@ router = APIRouter(route_class=DoorRoute, tags=["webhooks"], dependencies=[Depen
 Reader = Annotated[Inside, may(Permission.webhooks_read)]
 Writer = Annotated[Inside, may(Permission.webhooks_write)]
 ThisEndpoint = Annotated[WebhookEndpoint, this(WebhookEndpoint)]
+
+told = APIRouter()
+"""What we send, for the ``webhooks`` of the contract. It is served by the receivers, never by us."""
+
+
+@told.post("event", status_code=204, operation_id="hear_event", tags=["webhooks"])
+async def hear_event(
+    payload: WebhookPayload,
+    webhook_id: Annotated[str, Header(description="The event's id: the same over all attempts. Drop what you have seen.")],
+    webhook_timestamp: Annotated[int, Header(description="Seconds since 1970, of this attempt.")],
+    webhook_signature: Annotated[
+        str, Header(description="One signature per valid secret: `v1,<base64>`, separated by spaces.")
+    ],
+) -> None:
+    """An event, signed as [Standard Webhooks](https://www.standardwebhooks.com) lays down. Answer with any 2xx within 15
+    seconds. Anything else is tried again over three days; 410 switches the endpoint off. Events may come twice, and in
+    another order: go by ``sequence``."""
 
 
 class EndpointOut(BaseModel):

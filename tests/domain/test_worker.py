@@ -240,6 +240,28 @@ async def test_two_workers_share_the_jobs_and_one_does_the_chores(
     assert chores == ["failed", "done"]
 
 
+async def test_a_heavy_kind_of_job_is_bounded_over_all_workers(
+    house: House, runtime: Runtime, job: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    msp = await house.tenant()
+    running = most = 0
+
+    async def weigh(_: Runtime, __: Mapping[str, Any]) -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0.05)
+        running -= 1
+
+    worker.JOBS[job] = weigh
+    monkeypatch.setattr(worker, "AT_ONCE", {job: 2})
+    for _ in range(8):
+        await ask_for(runtime, msp.tenant_id, job)
+    async with working(runtime), working(runtime):
+        await eventually(lambda: none_left(runtime, job), "all jobs are done")
+    assert most == 2
+
+
 async def test_a_job_with_a_key_is_queued_once_and_the_urgent_one_goes_first(house: House, runtime: Runtime, job: str) -> None:
     msp = await house.tenant()
     done: list[int] = []

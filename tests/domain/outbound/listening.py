@@ -13,6 +13,7 @@ from standardwebhooks import Webhook
 from domain.runtime import Runtime
 from domain.worker import Pace, work
 from tests.domain.outbound.receivers import Receiver, answers, receiver
+from tests.makers import Caller
 
 HURRIED = Pace(
     look=timedelta(seconds=0.2),
@@ -104,3 +105,22 @@ async def eventually(holds: Callable[[], bool | Awaitable[bool]], what: str, *, 
                 await asyncio.sleep(0.02)
     except TimeoutError:
         raise AssertionError(f"not within {within} s: {what}") from None
+
+
+async def listen(msp: Caller, to: Listener, *kinds: str, **fields: Any) -> dict[str, Any]:
+    return await msp.make("/webhook-endpoints", {"url": to.url, "event_types": kinds, **fields})
+
+
+async def deliveries(msp: Caller, endpoint: dict[str, Any], **filters: str) -> list[dict[str, Any]]:
+    return (await msp.get_json(f"/webhook-endpoints/{endpoint['id']}/deliveries", params=filters))["data"]
+
+
+async def settled(msp: Caller, endpoint: dict[str, Any], **count: int) -> list[dict[str, Any]]:
+    """The deliveries to an endpoint, once there are so many of each status."""
+
+    async def holds() -> bool:
+        found = [each["status"] for each in await deliveries(msp, endpoint)]
+        return {status: found.count(status) for status in count} == count
+
+    await eventually(holds, f"{count} deliveries")
+    return await deliveries(msp, endpoint)

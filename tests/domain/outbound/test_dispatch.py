@@ -1,0 +1,152 @@
+"""Fan-out and attempts when things go wrong: roll-backs, a lost queue, jobs that run twice, answers that come late."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from domain.database import tenant_session
+from domain.outbound import dispatch
+from domain.outbound.deliveries import send_test
+from domain.outbound.endpoints import WebhookEndpoint
+from domain.runtime import Runtime
+from domain.tenancy import SYSTEM, Wall
+from tests.domain.outbound.listening import HURRIED, deliveries, eventually, listen, listening, settled, working
+from tests.domain.outbound.receivers import answers, receiver
+from tests.makers import Caller, House, expect
+
+
+def job_of(msp: Caller, delivery: dict[str, Any], *, version: int) -> dict[str, Any]:
+    return {"tenant_id": str(msp.tenant_id), "delivery_id": delivery["id"], "version": version}
+
+
+async def test_what_is_rolled_back_is_never_told(house: House, runtime: Runtime) -> None:
+    msp = await house.tenant()
+    async with listening() as heard:
+        endpoint = await listen(msp, heard)
+        with pytest.raises(RuntimeError, match="on second thought"):
+            async with tenant_session(runtime.database, Wall(msp.tenant_id), actor=SYSTEM) as session:
+                await send_test(session, await session.fetch(WebhookEndpoint, UUID(endpoint["id"])))
+                raise RuntimeError("on second thought")
+        async with working(runtime):
+            await house.organization(msp)
+            await heard.hears(2)
+        assert [each.kind for each in heard.arrivals if each.kind == "webhook.test"] == []
+        assert await deliveries(msp, endpoint, event_kind="webhook.test") == []
+
+
+async def test_a_lost_queue_is_rebuilt_from_the_deliveries(
+    house: House, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    msp = await house.tenant()
+    async with listening() as heard:
+        endpoint = await listen(msp, heard, enabled=False)
+        delivery = expect(await msp.post(f"/webhook-endpoints/{endpoint['id']}/test"), 202)
+        async with runtime.database.engine.begin() as connection:
+            lost = await connection.exec_driver_sql("delete from pgqueuer where dedupe_key like $1", (f"%{delivery['id']}%",))
+            assert lost.rowcount == 1
+        monkeypatch.setattr(dispatch, "OVERDUE", timedelta(0))
+        await dispatch.sweep(runtime)
+        await dispatch.sweep(runtime)
+        async with runtime.database.engine.begin() as connection:
+            jobs = await connection.exec_driver_sql(
+                "select count(*) from pgqueuer where dedupe_key like $1", (f"%{delivery['id']}%",)
+            )
+            assert jobs.scalar_one() == 1, "found twice, queued once"
+        async with working(runtime):
+            await settled(msp, endpoint, delivered=1)
+        assert len(heard.arrivals) == 1
+
+
+async def test_a_delivery_that_we_cannot_sign_waits_until_we_can(
+    house: House, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    msp = await house.tenant()
+
+    async def put(secrets: list[dict[str, str | None]]) -> list[dict[str, str | None]]:
+        async with tenant_session(runtime.database, Wall(msp.tenant_id), actor=SYSTEM) as session:
+            row = await session.fetch(WebhookEndpoint, UUID(endpoint["id"]))
+            before, row.secrets = row.secrets, secrets
+            return before
+
+    async def set_aside() -> bool:
+        async with runtime.database.engine.begin() as connection:
+            found = await connection.exec_driver_sql(
+                "select count(*) from pgqueuer where status = 'failed' and dedupe_key like $1", (f"%{delivery['id']}%",)
+            )
+            return found.scalar_one() == 1
+
+    async with listening() as heard:
+        endpoint = await listen(msp, heard, "finding.*")
+        other = await listen(msp, heard, "finding.*")
+        async with tenant_session(runtime.database, Wall(msp.tenant_id), actor=SYSTEM) as session:
+            moved = (await session.fetch(WebhookEndpoint, UUID(other["id"]))).secrets
+        kept = await put(moved)
+        delivery = expect(await msp.post(f"/webhook-endpoints/{endpoint['id']}/test"), 202)
+        monkeypatch.setattr(dispatch, "OVERDUE", timedelta(0))
+        async with working(runtime, replace(HURRIED, attempts=1)):
+            await eventually(set_aside, "the job is set aside")
+            await dispatch.sweep(runtime)
+            assert await set_aside(), "not tried again and again"
+            assert heard.arrivals == [], "a secret sealed for another endpoint signs nothing"
+            await put(kept)
+            monkeypatch.setattr(dispatch, "SET_ASIDE_FOR", timedelta(0))
+            await dispatch.sweep(runtime)
+            await settled(msp, endpoint, delivered=1)
+        heard.arrivals[0].verified_by(endpoint["secret"])
+
+
+async def test_a_fan_out_that_runs_twice_doubles_nothing(house: House, runtime: Runtime) -> None:
+    msp = await house.tenant()
+    async with listening() as heard:
+        endpoint = await listen(msp, heard, "organization.*")
+        await house.organization(msp)
+        last = (await msp.all("/events"))[-1]["sequence"]
+        async with working(runtime):
+            await settled(msp, endpoint, delivered=1)
+            job = {"tenant_id": str(msp.tenant_id), "after_sequence": 0, "up_to_sequence": last}
+            await asyncio.gather(*(dispatch.fan_out(runtime, job) for _ in range(3)))
+            await settled(msp, endpoint, delivered=1)
+        assert len(heard.arrivals) == 1
+
+
+async def test_a_job_that_is_out_of_date_sends_nothing(house: House, runtime: Runtime) -> None:
+    msp = await house.tenant()
+    async with listening() as heard:
+        endpoint = await listen(msp, heard, enabled=False)
+        first = expect(await msp.post(f"/webhook-endpoints/{endpoint['id']}/test"), 202)
+        resent = expect(await msp.post(f"/deliveries/{first['id']}/resend"), 202)
+        assert resent["id"] == first["id"]
+        await dispatch.deliver(runtime, job_of(msp, first, version=1))
+        assert heard.arrivals == []
+        async with working(runtime):
+            await settled(msp, endpoint, delivered=1)
+        await dispatch.deliver(runtime, job_of(msp, first, version=2))
+        assert len(heard.arrivals) == 1, "queued twice, sent once"
+
+
+async def test_an_answer_that_comes_late_does_not_undo_a_resend(house: House, runtime: Runtime) -> None:
+    msp = await house.tenant()
+    may_answer = asyncio.Event()
+
+    async def slow_failure(writer: asyncio.StreamWriter) -> None:
+        await may_answer.wait()
+        await answers(500)(writer)
+
+    async with receiver(slow_failure) as slow, listening() as quick:
+        endpoint = await msp.make("/webhook-endpoints", {"url": slow.url(), "event_types": ["webhook.test"], "enabled": False})
+        delivery = expect(await msp.post(f"/webhook-endpoints/{endpoint['id']}/test"), 202)
+        under_way = asyncio.create_task(dispatch.deliver(runtime, job_of(msp, delivery, version=1)))
+        await eventually(lambda: len(slow.bodies) == 1, "the request is under way")
+        await msp.patch(f"/webhook-endpoints/{endpoint['id']}", {"url": quick.url})
+        expect(await msp.post(f"/deliveries/{delivery['id']}/resend"), 202)
+        may_answer.set()
+        await under_way
+        found = await msp.get_json(f"/deliveries/{delivery['id']}")
+        assert (found["status"], found["attempts"]) == ("pending", 0)
+        assert [each["response_status"] for each in found["history"]] == [500], "noted all the same"
+        async with working(runtime):
+            await settled(msp, endpoint, delivered=1)
