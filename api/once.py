@@ -20,8 +20,11 @@ from domain.tenancy import NOBODYS_TENANT, TenantSession
 KEPT_HEADERS = ("content-type", "etag", "location")
 CLAIM = (
     "insert into kept_answer (tenant_id, principal_id, key, request_hash, created_at) values ($1, $2, $3, $4, now()) "
-    "on conflict do nothing"
+    "on conflict (tenant_id, principal_id, key) do update "
+    "set request_hash = excluded.request_hash, status = null, sealed = null, created_at = excluded.created_at "
+    "where kept_answer.created_at < now() - interval '24 hours'"
 )
+"""One row when the key is ours: new, or last used more than 24 hours ago."""
 
 
 class Once:

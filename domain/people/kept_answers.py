@@ -7,10 +7,13 @@ Kept sealed with the key ring, because an answer may hold a key that is shown on
 from datetime import datetime
 from uuid import UUID
 
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field, SQLModel, col, select
 
 from domain.clock import now
-from domain.tenancy import instant
+from domain.database import tenant_session
+from domain.people.tenants import Tenant
+from domain.runtime import Runtime
+from domain.tenancy import NOBODYS_TENANT, SYSTEM, Wall, instant
 
 
 class KeptAnswer(SQLModel, table=True):
@@ -23,3 +26,15 @@ class KeptAnswer(SQLModel, table=True):
     status: int | None = None
     sealed: str | None = None
     created_at: datetime = instant(default_factory=now)
+
+
+async def forget_old_answers(runtime: Runtime) -> None:
+    """Delete what is older than 24 hours, tenant by tenant, each behind its own wall."""
+    async with runtime.database.engine.connect() as connection:
+        tenants = list((await connection.execute(select(col(Tenant.id)))).scalars())
+    for tenant_id in (NOBODYS_TENANT, *tenants):
+        async with tenant_session(runtime.database, Wall(tenant_id), actor=SYSTEM) as session:
+            driver = await session.driver()
+            await driver.execute(
+                "delete from kept_answer where tenant_id = $1 and created_at < now() - interval '24 hours'", tenant_id
+            )
