@@ -146,8 +146,7 @@ async def revise(session: TenantSession, baa: Baa, fields: BaaChanges) -> Baa:
 
 async def sign(session: TenantSession, baa: Baa, fields: Signature) -> Baa:
     """Both sides have signed: from this day the practice holds the assurances of 164.308(b)(1)."""
-    await session.refresh(baa, with_for_update=True)
-    state = state_of(baa, as_of=today())
+    state = await _held(session, baa)
     if state not in UNSIGNED:
         raise _not_now(state, "it cannot be signed")
     before = said(baa)
@@ -161,8 +160,7 @@ async def sign(session: TenantSession, baa: Baa, fields: Signature) -> Baa:
 
 async def terminate(session: TenantSession, baa: Baa, fields: Termination) -> Baa:
     """The agreement has been ended. What the vendor may hold must come back or be destroyed, 164.504(e)(2)(ii)(J)."""
-    await session.refresh(baa, with_for_update=True)
-    state = state_of(baa, as_of=today())
+    state = await _held(session, baa)
     if state not in SIGNED:
         raise _not_now(state, "it cannot be terminated")
     before = said(baa)
@@ -230,6 +228,14 @@ _WHEN = {
 }
 """In which states a day may be recorded or mended. What is observed about the text may be recorded at any time."""
 _TELLS = {"sent_on": "baa.sent", "amended_on": "baa.amended", "return_destroy_attested_on": "baa.closed"}
+
+
+async def _held(session: TenantSession, baa: Baa) -> AgreementState:
+    """Where it stands now, held against a second deed at the same moment. What was taken off the list stays as it is."""
+    await session.refresh(baa, with_for_update=True)
+    if baa.archived_at is not None:
+        raise Conflict("This agreement was archived. Draw up a new one.", code="archived")
+    return state_of(baa, as_of=today())
 
 
 def _not_now(state: AgreementState, refused: str) -> Conflict:

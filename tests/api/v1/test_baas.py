@@ -117,6 +117,14 @@ async def test_what_is_not_possible_now_is_refused_with_what_is(house: House) ->
     refused(await msp.patch(path, {"end_on": days(400)}), allowed="set return_destroy_attested_on")
 
 
+async def test_an_archived_draft_is_not_signed(house: House) -> None:
+    msp = await house.tenant()
+    draft = await drafted(msp, await house.organization(msp))
+    assert (await msp.delete(f"/baas/{draft['id']}")).status_code == 204
+    answer = await msp.post(f"/baas/{draft['id']}/signature", {"signed_on": days(0), "signers": SIGNERS})
+    assert expect(answer, 409)["type"].endswith("/archived")
+
+
 async def test_of_two_signatures_at_once_one_counts(house: House) -> None:
     msp = await house.tenant()
     draft = await drafted(msp, await house.organization(msp))

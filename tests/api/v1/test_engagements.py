@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from domain.access import Role
 from domain.clock import today
@@ -226,6 +227,31 @@ async def test_the_list_finds_the_gaps_page_by_page(house: House) -> None:
     assert await found(decision="needs_facts") == ["service-2", "service-5", "service-8"]
     assert await found(vendor_id=covered["vendor_id"]) == ["backup"]
     assert (await msp.get_json(path, params={"limit": 200}))["data"][-1] == await msp.get_json(f"/engagements/{covered['id']}")
+
+
+async def test_a_long_list_takes_no_more_statements_than_a_short_one(house: House) -> None:
+    msp = await house.tenant()
+    practice = await house.organization(msp)
+    sent: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        sent.append(statement)
+
+    async def statements() -> int:
+        sent.clear()
+        await msp.get_json(f"/organizations/{practice}/engagements")
+        return len(sent)
+
+    engine = house.runtime.database.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        await engaged(msp, practice, "email", maintains_phi=True)
+        short = await statements()
+        for number in range(10):
+            await engaged(msp, practice, f"service-{number}", maintains_phi=True)
+        assert await statements() == short > 0
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
 
 
 @pytest.mark.parametrize("cursor", ["nonsense", "e30=", "Im5vIGlkIg==", "%00", "é"])
