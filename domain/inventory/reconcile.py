@@ -90,21 +90,22 @@ def merge(asset_id: str, recorded: Mapping[str, Any], measured: Mapping[str, Any
     for name, value in measured.items():
         said = recorded.get(name)
         if name in _SWITCHES and is_known(said):
-            if _agree(name, said, value):
+            if agree(name, said, value):
                 continue
             conflicts.append(Conflict(asset_id, name, recorded=said, measured=value, used=value))
         facts[name] = value
     return facts, conflicts
 
 
+def agree(name: str, one: Any, other: Any) -> bool:
+    """Whether two values of a switch say the same: a disk encrypted in whatever way is encrypted."""
+    if name == "encryption_at_rest":
+        return (one == "none") == (other == "none")
+    return one == other
+
+
 _SYSTEM = ("os_name", "os_edition", "os_build", "os_key", "os_candidates")
 _SWITCHES = ("encryption_at_rest", "endpoint_protection")
-
-
-def _agree(name: str, recorded: Any, measured: Any) -> bool:
-    if name == "encryption_at_rest":
-        return (recorded == "none") == (measured == "none")
-    return recorded == measured
 
 
 def _protection(device: ImportedDevice) -> str | None:

@@ -1,0 +1,87 @@
+"""Many rows in one statement: how an import reads what is there and writes what it has decided.
+
+The rows travel as one JSON text, which Postgres takes apart again by the columns' own types. They are plain mappings from
+column to value; nothing here checks or tells anything, which the verbs do.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import ColumnElement, inspect, select
+from sqlalchemy.dialects import postgresql
+from sqlmodel import col
+
+from domain.clock import new_id, now
+from domain.json_forms import as_json
+from domain.tenancy import TenantOwned, TenantSession
+
+AT_ONCE = 5_000
+"""Rows in one statement, so that none runs into the statement timeout."""
+KEPT = frozenset({"tenant_id", "id", "created_at", "organization_id"})
+"""Columns that no update touches."""
+Values = dict[str, Any]
+
+
+async def read_rows(session: TenantSession, kind: type[TenantOwned], *where: ColumnElement[bool], lock: bool) -> list[Values]:
+    """Every row that meets the conditions, in the order of the ids. ``lock``: nobody else changes them until we are done."""
+    names = column_names(kind)
+    columns: list[Any] = [getattr(kind, name) for name in names]
+    statement: Any = select(*columns).where(*where).order_by(col(kind.id))
+    if lock:
+        statement = statement.with_for_update(key_share=True)
+    return [dict(zip(names, row, strict=True)) for row in await session.execute(statement)]
+
+
+async def insert_rows(session: TenantSession, kind: type[TenantOwned], rows: Iterable[Values]) -> None:
+    """Write new rows. What a row leaves out is null, but for its keys, times and version, which are given here."""
+    moment = now()
+    given = {"tenant_id": session.tenant_id, "created_at": moment, "updated_at": moment, "version": 1}
+    columns = ", ".join(map(_quoted, column_names(kind)))
+    statement = (
+        f"insert into {_table(kind)} ({columns}) select {columns} "  # noqa: S608  names of our own columns
+        f"from jsonb_to_recordset($1::jsonb) as given({_types(kind)})"
+    )
+    for batch in _batches({"id": new_id(), **row, **given} for row in rows):
+        await (await session.driver()).execute(statement, _text(batch))
+
+
+async def update_rows(session: TenantSession, kind: type[TenantOwned], rows: Iterable[Values]) -> None:
+    """Write changed rows whole; each needs its ``id``. Their versions count up."""
+    names = [name for name in column_names(kind) if name not in KEPT | {"updated_at", "version"}]
+    changes = ", ".join(f"{_quoted(name)} = given.{_quoted(name)}" for name in names)
+    statement = (
+        f"update {_table(kind)} as kept set {changes}, updated_at = $2, version = kept.version + 1 "  # noqa: S608  names of our own columns
+        f"from jsonb_to_recordset($1::jsonb) as given({_types(kind)}) where kept.tenant_id = $3 and kept.id = given.id"
+    )
+    for batch in _batches(rows):
+        await (await session.driver()).execute(statement, _text(batch), now(), session.tenant_id)
+
+
+def column_names(kind: type[TenantOwned]) -> Sequence[str]:
+    return [column.name for column in inspect(kind).columns]
+
+
+def _table(kind: type[TenantOwned]) -> str:
+    table: Any = inspect(kind).local_table
+    return _quoted(table.name)
+
+
+def _types(kind: type[TenantOwned]) -> str:
+    dialect = postgresql.dialect()  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  untyped there
+    return ", ".join(f"{_quoted(column.name)} {column.type.compile(dialect)}" for column in inspect(kind).columns)  # pyright: ignore[reportUnknownArgumentType]  as above
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'
+
+
+def _text(rows: Sequence[Mapping[str, Any]]) -> str:
+    return json.dumps(rows, default=as_json, allow_nan=False)
+
+
+def _batches(rows: Iterable[Values]) -> Iterator[list[Values]]:
+    source = iter(rows)
+    while batch := list(islice(source, AT_ONCE)):
+        yield batch
