@@ -13,7 +13,9 @@ from domain.tenancy import Archivable, Fields, OrganizationOwned, TenantSession,
 class LocationFields(Fields):
     name: str = Field(min_length=1, max_length=200)
     operatories: int | None = Field(default=None, ge=0, le=1000)
-    state: str | None = Field(default=None, regex=r"^[A-Z]{2}$", description="Two-letter postal code of the state.")
+    state: str | None = Field(
+        default=None, schema_extra={"pattern": r"^[A-Z]{2}$"}, description="Two-letter postal code of the state."
+    )
     rmm_site: str | None = Field(default=None, max_length=200, description="The site's name in the RMM.")
     ref: str | None = Field(default=None, max_length=200, description="Your own identifier.")
 

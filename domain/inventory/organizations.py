@@ -17,7 +17,9 @@ from domain.tenancy import Archivable, Factual, Fields, TenantOwned, TenantSessi
 class OrganizationFields(Fields):
     name: str = Field(min_length=1, max_length=200)
     legal_name: str | None = Field(default=None, max_length=300)
-    state: str | None = Field(default=None, regex=r"^[A-Z]{2}$", description="Two-letter postal code of the state.")
+    state: str | None = Field(
+        default=None, schema_extra={"pattern": r"^[A-Z]{2}$"}, description="Two-letter postal code of the state."
+    )
     specialty: str | None = Field(default=None, max_length=120)
     contact_role: str | None = Field(default=None, max_length=120)
     contact_email: str | None = Field(default=None, max_length=320)

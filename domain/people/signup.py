@@ -22,7 +22,7 @@ class SignupFields(Fields):
     tenant_name: str = Field(min_length=1, max_length=200)
     kind: TenantKind = one_of(TenantKind, default=TenantKind.msp)
     name: str = Field(min_length=1, max_length=200, description="The owner's name.")
-    email: str = Field(max_length=320, regex=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")
+    email: str = Field(max_length=320, schema_extra={"pattern": r"^[^@\s]+@[^@\s]+\.[^@\s]+$"})
     password: SecretStr = Field(min_length=12, max_length=200, description="At least 12 characters.")
 
 

@@ -16,12 +16,14 @@ MEDIA_TYPES = {
     "docx": f"{OFFICE}.wordprocessingml.document",
     "xlsx": f"{OFFICE}.spreadsheetml.sheet",
     "pptx": f"{OFFICE}.presentationml.presentation",
+    "odt": "application/vnd.oasis.opendocument.text",
+    "ods": "application/vnd.oasis.opendocument.spreadsheet",
+    "odp": "application/vnd.oasis.opendocument.presentation",
     "ole": "application/x-ole-storage",
     "text": "text/plain; charset=utf-8",
 }
 """Text is served as plain text whatever it is, so that no HTML or SVG of a stranger is ever shown as a page."""
 FOLDERS = {"word/": "docx", "xl/": "xlsx", "ppt/": "pptx"}
-OPEN_DOCUMENT = "application/vnd.oasis.opendocument."
 
 
 def media_type_of(content: bytes) -> str:
@@ -48,7 +50,7 @@ def _inside_zip(content: bytes) -> str:
             first = _beginning(archive, names[0]) if names[:1] == ["mimetype"] else ""
     except (zipfile.BadZipFile, zlib.error, OSError, RuntimeError, NotImplementedError, ValueError):
         raise UnsupportedMedia("This begins like an office file or an archive, but is damaged.") from None
-    if first.startswith(OPEN_DOCUMENT):
+    if first.strip() in {MEDIA_TYPES["odt"], MEDIA_TYPES["ods"], MEDIA_TYPES["odp"]}:
         return first.strip()
     for folder, kind in FOLDERS.items():
         if "[Content_Types].xml" in names and any(name.startswith(folder) for name in names):

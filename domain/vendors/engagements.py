@@ -34,7 +34,7 @@ class EngagementFields(Fields):
     receives_phi: bool | None = None
     maintains_phi: bool | None = None
     transmits_phi: bool | None = None
-    remote_access: str | None = Field(default=None, regex=r"^(none|attended|unattended)$")
+    remote_access: str | None = Field(default=None, schema_extra={"pattern": r"^(none|attended|unattended)$"})
     can_view_ephi: bool | None = None
     vendor_facts: dict[str, Any] = json_object()
     """What is true of the vendor for this organization only, such as ``acts_for_practice``, ``baa_on_file`` or ``status``."""
