@@ -160,6 +160,13 @@ def summary(network: NetworkMap) -> str:
 def sentences(network: NetworkMap) -> tuple[str, ...]:
     """Everything the picture shows, in words: first the frames with their nodes, then the numbered flows."""
     by_id = {node.id: node for node in network.nodes}
+    flows = (_edge_sentence(number, edge, by_id) for number, edge in enumerate(network.edges, start=1))
+    return (*place_sentences(network), *flows)
+
+
+def place_sentences(network: NetworkMap) -> tuple[str, ...]:
+    """What stands in each frame, one sentence each."""
+    by_id = {node.id: node for node in network.nodes}
     said: list[str] = []
     for cluster in network.clusters:
         if cluster.kind == "location" and any(other.parent == cluster.id for other in network.clusters):
@@ -167,8 +174,6 @@ def sentences(network: NetworkMap) -> tuple[str, ...]:
         place = next((f"{other.name}, " for other in network.clusters if other.id == cluster.parent), "")
         listed = "; ".join(_node_words(by_id[node_id]) for node_id in cluster.nodes)
         said.append(f"{place}{cluster.name}: {listed}.")
-    for number, edge in enumerate(network.edges, start=1):
-        said.append(_edge_sentence(number, edge, by_id))
     return tuple(said)
 
 

@@ -40,11 +40,12 @@ NOTES = (
 )
 
 
-def to_svg(network: NetworkMap, *, place: str | None = None) -> str:
+def to_svg(network: NetworkMap, *, place: str | None = None, prefix: str = "map") -> str:
     """The drawing, byte for byte the same for the same map.
 
     With ``place`` (the name of a location cluster) only what stands there and what it exchanges with is drawn; flows
-    keep their numbers. That is the form for paper when a group has many locations.
+    keep their numbers. That is the form for paper when a group has many locations. ``prefix`` keeps the ids of several
+    drawings on one page apart.
     """
     drawn = plan.plan(network, place=place)
     placed = lay_out(drawn)
@@ -54,11 +55,11 @@ def to_svg(network: NetworkMap, *, place: str | None = None) -> str:
     height = placed.height + HEAD + legend_height + 3 * MARGIN
     svg = _element(
         None, "svg", xmlns="http://www.w3.org/2000/svg", role="img", viewBox=f"0 0 {_n(width)} {_n(height)}",
-        width=_n(width), height=_n(height), font_family=FONTS, aria_labelledby="map-title map-desc",
+        width=_n(width), height=_n(height), font_family=FONTS, aria_labelledby=f"{prefix}-title {prefix}-desc",
     )  # fmt: skip
-    _element(svg, "title", id="map-title").text = f"{title}: network map as of {network.as_of.isoformat()}"
+    _element(svg, "title", id=f"{prefix}-title").text = f"{title}: network map as of {network.as_of.isoformat()}"
     told = (summary(network), *sentences(network)) if place is None else (summary(network),)
-    _element(svg, "desc", id="map-desc").text = "\n".join(visible(sentence) for sentence in told)
+    _element(svg, "desc", id=f"{prefix}-desc").text = "\n".join(visible(sentence) for sentence in told)
     _element(svg, "rect", width=_n(width), height=_n(height), fill=PAPER)
     _text(svg, MARGIN, MARGIN + 14, title, size=17, weight="bold")
     nodes, flows = sum(len(unit.members) for unit in drawn.units), sum(len(line.numbers) for line in drawn.bundles)

@@ -135,9 +135,7 @@ def _part(network: NetworkMap, place: str | None) -> tuple[list[MapNode], list[t
     """The nodes and the numbered edges to draw; numbers are those of the whole map."""
     here = {node.id for node in network.nodes if place in {None, place_of(node)}}
     edges = [
-        (number, edge)
-        for number, edge in enumerate(network.edges, start=1)
-        if edge.source in here or edge.destination in here
+        (number, edge) for number, edge in enumerate(network.edges, start=1) if edge.source in here or edge.destination in here
     ]
     shown = here.union(*({edge.source, edge.destination} for _, edge in edges))
     return [node for node in network.nodes if node.id in shown], edges

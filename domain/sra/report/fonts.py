@@ -23,16 +23,17 @@ LONGEST_WORD = 16
 BREAKS_AFTER = frozenset("/\\-_.,;:@&=?)")
 
 
-def printable(text: str, *, plain_only: bool = False) -> str:
+def printable(text: str, *, marks: bool = True, plain_only: bool = False) -> str:
     """Text that the fonts can print, with breaks allowed inside long words; nothing that was typed is left out.
 
-    ``plain_only`` admits only the first font and no joined marks: the last resort if the engine still refuses.
+    Without ``marks``, letters that need a mark of its own are taken apart: drawings cannot hold them. ``plain_only``
+    admits only the first font and no marks: the last resort if the engine still refuses.
     """
-    shown = visible(text).replace("\ufeff", code_point("\ufeff"))
+    shown = unicodedata.normalize("NFC", visible(text)).replace("\ufeff", code_point("\ufeff"))
     if shown.isascii():
         return _with_breaks(shown)
     fonts = [coverage(family) for family in FAMILIES]
-    return _with_breaks("".join(_fitted(cluster, fonts, plain_only=plain_only) for cluster in _clusters(shown)))
+    return _with_breaks("".join(_fitted(cluster, fonts, marks=marks, plain_only=plain_only) for cluster in _clusters(shown)))
 
 
 @functools.cache
@@ -86,7 +87,7 @@ def _clusters(text: str) -> list[str]:
     """Letters with the marks on them: one font must have all of a cluster."""
     clusters: list[str] = []
     for character in text:
-        if clusters and _joins(character):
+        if clusters and _joins(character) and not clusters[-1].isspace():
             clusters[-1] += character
         else:
             clusters.append(character)
@@ -97,13 +98,15 @@ def _joins(character: str) -> bool:
     return unicodedata.category(character) in {"Mn", "Me", "Mc"}
 
 
-def _fitted(cluster: str, fonts: list[frozenset[int]], *, plain_only: bool) -> str:
+def _fitted(cluster: str, fonts: list[frozenset[int]], *, marks: bool, plain_only: bool) -> str:
     needed = {ord(character) for character in cluster if character not in JOINERS and character != "\n"}
     if plain_only:
-        return cluster if needed <= fonts[0] and len(cluster) == 1 else "".join(map(code_point, cluster))
-    if any(needed <= font for font in fonts):
+        return "".join(one if one == "\n" or (ord(one) in fonts[0] and not _joins(one)) else code_point(one) for one in cluster)
+    if _joins(cluster[0]):  # a mark on nothing
+        return "".join(map(code_point, cluster))
+    if any(needed <= font for font in fonts) and (marks or len(cluster) == 1):
         return cluster
-    base_fits = any(ord(cluster[0]) in font for font in fonts) and not _joins(cluster[0])
+    base_fits = any(ord(cluster[0]) in font for font in fonts)
     return (cluster[0] if base_fits else code_point(cluster[0])) + "".join(map(code_point, cluster[1:]))
 
 

@@ -7,10 +7,9 @@ the template, it gets no fonts but ours, and no typed text is ever part of a tem
 import contextlib
 import functools
 import json
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 from xml.etree import ElementTree
 
 import typst
@@ -32,6 +31,12 @@ SMALLEST_SCALE = 0.55  # of the drawing: names of nodes are then 6 points high, 
 LONGEST_UNBROKEN = 900  # characters of a cell: a longer row may be broken between pages
 
 
+class Say(Protocol):
+    """How a typed text is made printable; ``marks`` as in `printable`."""
+
+    def __call__(self, text: str, *, marks: bool = True) -> str: ...
+
+
 def render_pdf(data: ReportData) -> bytes:
     """The PDF. Takes seconds of one processor: call it in a worker. SealBroken when the data is not what its seal says.
 
@@ -47,15 +52,17 @@ def render_pdf(data: ReportData) -> bytes:
     return _set(data, document, plain, ARCHIVE_ONLY)
 
 
-def _set(data: ReportData, document: Document, say: Callable[[str], str], standards: list[str]) -> bytes:
+def _set(data: ReportData, document: Document, say: Say, standards: list[str]) -> bytes:
     files: dict[str, bytes] = {"main.typ": TEMPLATE.read_bytes()}
     shown: dict[str, Any] = _said(_plain(document), say)
-    shown |= {"short_title": say(data.title), "logo": None, "logo_description": "", "parts": []}
+    shown |= {"short_title": say(data.title), "logo": None, "parts": []}
     logo = data.brand.logo
-    if logo is not None:
-        shown["logo"] = f"logo.{picture_size(logo.content)[0]}"
-        shown["logo_description"] = say(logo.description or data.brand.name)
-        files[shown["logo"]] = logo.content
+    if logo is not None:  # as numbers, because files in memory have to be text
+        shown["logo"] = {
+            "content": list(logo.content),
+            "format": picture_size(logo.content)[0],
+            "description": say(logo.description or data.brand.name),
+        }
     for section in document.sections:
         _add_section(shown["parts"], section, data.network_map, say, files)
     files["document.json"] = json.dumps(shown, ensure_ascii=False).encode()
@@ -66,7 +73,7 @@ def _set(data: ReportData, document: Document, say: Callable[[str], str], standa
         font_paths=_fonts(),
         ignore_system_fonts=True,
         pdf_standards=cast(Any, standards),
-        timestamp=data.edition.generated_at,
+        timestamp=data.edition.generated_at.replace(microsecond=0),  # the engine takes whole seconds
     )
 
 
@@ -79,7 +86,7 @@ def _plain(document: Document) -> dict[str, Any]:
     return asdict(replace(document, sections=()))
 
 
-def _said(value: Any, say: Callable[[str], str]) -> Any:
+def _said(value: Any, say: Say) -> Any:
     """Every text in a JSON value, made printable."""
     if isinstance(value, str):
         return say(value)
@@ -94,7 +101,7 @@ def _add_section(
     parts: list[dict[str, Any]],
     section: Section,
     network_map: NetworkMap,
-    say: Callable[[str], str],
+    say: Say,
     files: dict[str, bytes],
 ) -> None:
     """Blocks go on the sheets at hand while the format stays the same; every drawing has a sheet of its own."""
@@ -104,12 +111,13 @@ def _add_section(
             parts.append({"layout": layout, "blocks": []})
         return parts[-1]["blocks"]
 
+    draw = functools.partial(say, marks=False)  # in drawings the engine cannot name the letters of a marked cluster
     waiting: list[dict[str, Any]] = [{"kind": "section", "text": say(section.title)}]
     drawn = any(isinstance(block, MapFigure) for block in section.blocks)
     for block in section.blocks:
         if isinstance(block, MapFigure):
             name = f"map-{len(files)}.svg"
-            drawing = to_svg(_said_map(network_map, say), place=None if block.place is None else say(block.place))
+            drawing = to_svg(_said_map(network_map, draw), place=None if block.place is None else draw(block.place))
             files[name] = drawing.encode()
             width, height, drawn_width = _sheet(drawing)
             figure = {"kind": "map", "file": name, "alternative": say(block.alternative), "width": drawn_width}
@@ -122,7 +130,7 @@ def _add_section(
             waiting = []
 
 
-def _block(block: Block, say: Callable[[str], str]) -> dict[str, Any]:
+def _block(block: Block, say: Say) -> dict[str, Any]:
     shown: dict[str, Any] = _said(asdict(block), say)
     if isinstance(block, Table):
         shown["rows"] = [
@@ -135,7 +143,7 @@ def _length(cell: list[dict[str, str]]) -> int:
     return sum(len(line["text"]) + 30 + 60 * line["text"].count("\n") for line in cell)
 
 
-def _said_map(network_map: NetworkMap, say: Callable[[str], str]) -> NetworkMap:
+def _said_map(network_map: NetworkMap, say: Say) -> NetworkMap:
     """The map with printable words; its ids stay, and so does the drawing's shape."""
 
     def text(value: str | None) -> str | None:

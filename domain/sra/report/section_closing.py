@@ -152,6 +152,7 @@ def proposed(data: ReportData) -> Section:
     else:
         blocks = (
             Paragraph(ready.notice, "alarm"),
+            Heading(ready.title),
             Table(
                 ready.title,
                 (Column("Requirement", 38), Column("Readiness", 14), Column("Explanation", 24), Column("Source", 24)),

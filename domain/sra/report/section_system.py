@@ -1,8 +1,8 @@
 """What the analysis covers and what it rests on: scope, data collection, inventory, network map, vendors."""
 
-from domain.inventory.map import MapEdge, MapNode, NetworkMap, place_of, summary, words
+from domain.inventory.map import MapEdge, MapNode, NetworkMap, place_of, place_sentences, summary, words
 from domain.sra.report.dataset import ReportData
-from domain.sra.report.document import Block, Cell, Column, Heading, Line, MapFigure, Paragraph, Section, Table
+from domain.sra.report.document import Block, Bullets, Cell, Column, Heading, Line, MapFigure, Paragraph, Section, Table
 from domain.sra.report.rows import Asset, Vendor
 from domain.sra.report.words import DECISIONS, NOT_KNOWN, OS_SUPPORT, cell, day, joined, moment, phrase, said, yes_no
 
@@ -122,6 +122,8 @@ def network(data: ReportData) -> Section:
         *_figures(network_map),
         Heading("List of flows"),
         _flows(network_map),
+        Heading("What stands where"),
+        Bullets(place_sentences(network_map)),
     ]
     return Section("Network map and flows of ePHI", "landscape", tuple(blocks))
 
