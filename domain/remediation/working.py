@@ -1,0 +1,297 @@
+"""Working on tasks: planned for findings, done by one person, and verified by the practice.
+
+Whoever did the work never verifies it. A person of the practice's staff sees and completes their own tasks only.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import Field, col, select
+
+from domain.access import Principal, Role
+from domain.clock import now
+from domain.errors import Conflict, Fault, Invalid, NotFound
+from domain.events import differences, emit
+from domain.free_text import keep_patients_out
+from domain.inventory.organizations import Organization
+from domain.people.acting import acting_member
+from domain.people.members import Member
+from domain.records import change, said
+from domain.remediation.tasks import Task, TaskComment, TaskFields, TaskFinding, TaskStatus
+from domain.sra.findings import Finding
+from domain.sra.levels import Level, risk_level
+from domain.tenancy import Fields, TenantSession
+
+MOST_FINDINGS = 500
+
+
+class TaskDraft(TaskFields):
+    """A task as it is planned."""
+
+    finding_ids: list[UUID] = Field(
+        default_factory=list, max_length=MOST_FINDINGS, description="The findings it treats, all of the same organization."
+    )
+
+
+class TaskChanges(TaskDraft):
+    """What of a task can be changed. To complete or verify it is an act of its own."""
+
+    status: TaskStatus = Field(
+        default=TaskStatus.open, description="`open` or `in_progress`; `open` takes a task that was done up again."
+    )
+
+
+class CompletionFields(Fields):
+    note: str | None = Field(default=None, min_length=1, max_length=10_000, description="Kept as a comment on the task.")
+
+
+class VerificationFields(Fields):
+    """Likelihood and impact of what is left of the risk; both, or neither."""
+
+    residual_likelihood: Level | None = None
+    residual_impact: Level | None = None
+    note: str | None = Field(default=None, min_length=1, max_length=10_000, description="Kept as a comment on the task.")
+
+
+class CommentFields(Fields):
+    text: str = Field(min_length=1, max_length=10_000)
+
+
+# --- who sees what ---------------------------------------------------------------------------------------------------
+
+
+def only_assignee(principal: Principal) -> UUID | None:
+    """Whose tasks alone the caller may see; None where that is no limit."""
+    return principal.actor.member_id if principal.role is Role.practice_member else None
+
+
+def refuse_stranger(task: Task, principal: Principal) -> None:
+    """A task of somebody else is not there for a practice's staff."""
+    if principal.role is Role.practice_member and task.assignee_id != principal.actor.member_id:
+        raise NotFound(task.noun)
+
+
+# --- planning --------------------------------------------------------------------------------------------------------
+
+
+async def plan(session: TenantSession, organization: Organization, draft: TaskDraft) -> Task:
+    """Put a task on the plan of an organization."""
+    fields = draft.model_dump(exclude={"finding_ids"})
+    suspected = await keep_patients_out(session, fields)
+    finding_ids = list(dict.fromkeys(draft.finding_ids))
+    await _refuse_absent_findings(session, organization.id, draft.finding_ids)
+    await _refuse_unfit_assignee(session, organization.id, draft.assignee_id)
+    task = await session.save(Task(**fields, organization_id=organization.id))
+    await _link(session, task, finding_ids)
+    told = {name: value for name, value in said(task).items() if value is not None}
+    emit(session, "task.created", task, {**told, "finding_ids": finding_ids})
+    _note_suspicion(session, task, suspected)
+    return task
+
+
+async def plan_for(session: TenantSession, finding: Finding, draft: TaskDraft) -> Task:
+    """Put a task on the plan that treats this finding, and perhaps others with it."""
+    organization = await session.fetch(Organization, finding.organization_id)
+    return await plan(session, organization, draft.model_copy(update={"finding_ids": [finding.id, *draft.finding_ids]}))
+
+
+async def revise(session: TenantSession, task: Task, changes: TaskChanges) -> Task:
+    """Change what a task says, take it up, or open it again after it was done."""
+    _refuse_archived(task)
+    _refuse_leap(task, changes.status)
+    if changes.assignee_id != task.assignee_id:
+        await _refuse_unfit_assignee(session, task.organization_id, changes.assignee_id)
+    await _relink(session, task, changes.finding_ids)
+    if task.status == TaskStatus.done and changes.status == TaskStatus.open:
+        await _reopen(session, task)
+    return await change(session, task, changes.model_dump(exclude={"finding_ids"}))
+
+
+def _refuse_leap(task: Task, wanted: TaskStatus) -> None:
+    if task.status == TaskStatus.verified:
+        raise Conflict("This task is verified, and stays as it was verified. Plan another one.", code="task_verified")
+    if wanted == task.status:
+        return
+    if wanted in (TaskStatus.done, TaskStatus.verified):
+        act = "completion" if wanted == TaskStatus.done else "verification"
+        raise Invalid.one("/status", "not_by_change", f"A task becomes {wanted.value} by POST /v1/tasks/{task.id}/{act}.")
+    if task.status == TaskStatus.done and wanted != TaskStatus.open:
+        raise Conflict("This task is done. Open it again first.", code="task_done")
+
+
+async def _reopen(session: TenantSession, task: Task) -> None:
+    before = _progress(task)
+    task.status = TaskStatus.open
+    task.completed_at = task.completed_by = None
+    await session.flush()
+    emit(session, "task.reopened", task, differences(before, _progress(task)))
+
+
+async def _refuse_unfit_assignee(session: TenantSession, organization_id: UUID, member_id: UUID | None) -> None:
+    """Whoever cannot see the organization could never do the work."""
+    if member_id is None:
+        return
+    statement = select(Member).where(col(Member.id) == member_id, col(Member.archived_at).is_(None))
+    member = (await session.execute(statement)).scalar_one_or_none()
+    if member is None:
+        raise Invalid.one("/assignee_id", "unknown_reference", "There is no such member here.")
+    if member.organization_ids is not None and str(organization_id) not in member.organization_ids:
+        raise Invalid.one("/assignee_id", "out_of_reach", "This member's seat is narrowed to other organizations.")
+
+
+# --- doing and verifying ---------------------------------------------------------------------------------------------
+
+
+async def complete(session: TenantSession, task: Task, fields: CompletionFields) -> Task:
+    """The work is done, says the member who answers for it."""
+    member_id = acting_member(session)
+    suspected = await keep_patients_out(session, {"note": fields.note})
+    await session.refresh(task, with_for_update=True)
+    _refuse_archived(task)
+    if task.status not in (TaskStatus.open, TaskStatus.in_progress):
+        raise Conflict(f"This task is {task.status.value} already.", code="already_done")
+    before = _progress(task)
+    task.status = TaskStatus.done
+    task.completed_at = now()
+    task.completed_by = member_id
+    return await _done(session, "task.completed", task, before, note=fields.note, suspected=suspected)
+
+
+async def verify(session: TenantSession, task: Task, fields: VerificationFields) -> Task:
+    """The practice has looked at the work, and says what is left of the risk: looked up, never calculated."""
+    member_id = acting_member(session)
+    _refuse_half_a_rating(fields)
+    suspected = await keep_patients_out(session, {"note": fields.note})
+    await session.refresh(task, with_for_update=True)
+    _refuse_archived(task)
+    if task.status != TaskStatus.done:
+        raise Conflict(f"This task is {task.status.value}. It is verified once, after it was done.", code="not_done")
+    if task.completed_by == member_id:
+        raise Conflict("You have done this work yourself; another member must verify it.", code="own_work")
+    before = _progress(task)
+    task.status = TaskStatus.verified
+    task.verified_at = now()
+    task.verified_by = member_id
+    if fields.residual_likelihood is not None and fields.residual_impact is not None:
+        task.residual_likelihood, task.residual_impact = fields.residual_likelihood, fields.residual_impact
+        task.residual_level = risk_level(likelihood=fields.residual_likelihood, impact=fields.residual_impact)
+    return await _done(session, "task.verified", task, before, note=fields.note, suspected=suspected)
+
+
+def _refuse_half_a_rating(fields: VerificationFields) -> None:
+    if (fields.residual_likelihood is None) != (fields.residual_impact is None):
+        missing = "residual_likelihood" if fields.residual_likelihood is None else "residual_impact"
+        raise Invalid.one(f"/{missing}", "missing", "A level is looked up from likelihood and impact: give both, or neither.")
+
+
+async def _done(
+    session: TenantSession,
+    kind: str,
+    task: Task,
+    before: Mapping[str, Any],
+    *,
+    note: str | None,
+    suspected: Mapping[str, str],
+) -> Task:
+    if note is not None:
+        session.add(_comment(session, task, note))
+    await session.flush()
+    emit(session, kind, task, differences(before, _progress(task)))
+    _note_suspicion(session, task, suspected)
+    return task
+
+
+def _progress(task: Task) -> dict[str, Any]:
+    """What completing, verifying and opening again can change."""
+    names = (
+        "status", "completed_by", "verified_by", "residual_likelihood", "residual_impact", "residual_level",
+    )  # fmt: skip
+    return {name: getattr(task, name) for name in names}
+
+
+def _refuse_archived(task: Task) -> None:
+    if task.archived_at is not None:
+        raise Conflict("This task is archived: it is kept as it was.", code="archived")
+
+
+# --- comments --------------------------------------------------------------------------------------------------------
+
+
+async def comment(session: TenantSession, task: Task, fields: CommentFields) -> TaskComment:
+    """Say something about a task. What was said stays."""
+    suspected = await keep_patients_out(session, {"text": fields.text})
+    written = await session.save(_comment(session, task, fields.text))
+    emit(session, "task.commented", task, {"comment_id": written.id})
+    _note_suspicion(session, task, suspected)
+    return written
+
+
+def _comment(session: TenantSession, task: Task, text: str) -> TaskComment:
+    return TaskComment(organization_id=task.organization_id, task_id=task.id, author_id=session.actor.member_id, text=text)
+
+
+def _note_suspicion(session: TenantSession, task: Task, suspected: Mapping[str, str]) -> None:
+    if suspected:
+        emit(session, "task.patient_identifier_suspected", task, suspected)
+
+
+# --- tasks and findings ----------------------------------------------------------------------------------------------
+
+
+async def findings_of(session: TenantSession, task: Task) -> list[UUID]:
+    """The findings that a task treats, the oldest first."""
+    return sorted(link.finding_id for link in await _links(session, task))
+
+
+async def tasks_of(session: TenantSession, finding: Finding) -> list[Task]:
+    """The live tasks that treat a finding, the oldest first."""
+    statement = (
+        select(Task)
+        .join(TaskFinding, (col(TaskFinding.tenant_id) == col(Task.tenant_id)) & (col(TaskFinding.task_id) == col(Task.id)))
+        .where(col(TaskFinding.finding_id) == finding.id, col(Task.archived_at).is_(None))
+        .order_by(col(Task.id))
+    )
+    return list((await session.execute(statement)).scalars())
+
+
+async def _links(session: TenantSession, task: Task) -> Sequence[TaskFinding]:
+    statement = select(TaskFinding).where(col(TaskFinding.task_id) == task.id)
+    return (await session.execute(statement)).scalars().all()
+
+
+async def _link(session: TenantSession, task: Task, finding_ids: Iterable[UUID]) -> None:
+    session.add_all(TaskFinding(organization_id=task.organization_id, task_id=task.id, finding_id=each) for each in finding_ids)
+    await session.flush()
+
+
+async def _relink(session: TenantSession, task: Task, wanted: Sequence[UUID]) -> None:
+    links = await _links(session, task)
+    before = {link.finding_id for link in links}
+    if before == set(wanted):
+        return
+    await _refuse_absent_findings(session, task.organization_id, wanted)
+    for link in links:
+        if link.finding_id not in wanted:
+            await session.delete(link)
+    task.updated_at = now()  # The task is another one now, though no column of it says so: its version must count.
+    await _link(session, task, sorted(set(wanted) - before))
+    emit(session, "task.updated", task, {"finding_ids": {"from": sorted(before), "to": sorted(set(wanted))}})
+
+
+async def _refuse_absent_findings(session: TenantSession, organization_id: UUID, finding_ids: Sequence[UUID]) -> None:
+    if not finding_ids:
+        return
+    statement = select(Finding.id).where(
+        col(Finding.organization_id) == organization_id,
+        col(Finding.tenant_id) == session.tenant_id,
+        col(Finding.id).in_(set(finding_ids)),
+    )
+    there = set((await session.execute(statement)).scalars())
+    faults = [
+        Fault(f"/finding_ids/{place}", "unknown_reference", "This organization has no such finding.")
+        for place, each in enumerate(finding_ids)
+        if each not in there
+    ]
+    if faults:
+        raise Invalid(faults)
