@@ -30,7 +30,7 @@ from domain.inventory.locations import Location
 from domain.inventory.measured_devices import blank_device, measure
 from domain.inventory.operating_systems import OperatingSystems
 from domain.inventory.organizations import Organization
-from domain.inventory.raw_rows import WARNING, may_name_a_patient, storable_row
+from domain.inventory.raw_rows import WARNING, may_hold_patients, may_name_a_patient, storable_row
 from domain.inventory.sent_files import SentFile, refuse_what_is_no_export
 from domain.sra.catalogue import catalogue
 from domain.tenancy import TenantSession
@@ -70,9 +70,15 @@ async def import_export(session: TenantSession, organization: Organization, expo
     cards = [Card(values, is_new=False) for values in await read_rows(session, Device, ours, lock=not export.dry_run)]
     locations = await read_rows(session, Location, col(Location.organization_id) == organization.id, lock=False)
     sites = {each["id"]: each["rmm_site"] for each in locations}
+    doubtful = any(may_hold_patients(file.content) for file in export.files)
     found = await asyncio.to_thread(match_devices, export.source, parsed.rows, cards, sites)
     report = Report(export.source, export.as_of, _described(export, parsed))
-    decided = _Decided(report, {same(site): id for id, site in sites.items() if site}, refused=await _refused(session, parsed))
+    decided = _Decided(
+        report,
+        {same(site): id for id, site in sites.items() if site},
+        doubtful,
+        await _refused(session, parsed) if doubtful else {},
+    )
     await asyncio.to_thread(_decide, decided, parsed, export, found, organization.id)
     _tell_the_rest(report, parsed)
     gone = _gone(export.source, cards, decided) if await _is_whole_and_latest(session, organization, export, parsed) else []
@@ -97,6 +103,8 @@ async def one_import_at_a_time(session: TenantSession, organization: Organizatio
 class _Decided:
     report: Report
     location_of: Mapping[str, UUID]
+    doubtful: bool
+    """Something in the files looks as if it could name a patient, so each row is looked at."""
     refused: Mapping[int, str]
     """Positions of rows that seem to name a patient, with the sentence that says so."""
     cards: list[Card] = field(default_factory=list[Card])
@@ -139,7 +147,7 @@ async def _refused(session: TenantSession, parsed: ParsedImport) -> dict[int, st
 def _decide(decided: _Decided, parsed: ParsedImport, export: Export, found: Mapping[int, Card], organization_id: UUID) -> None:
     report = decided.report
     for place, device in enumerate(parsed.rows):
-        raw, was_removed = storable_row(device.raw)
+        raw, was_removed = storable_row(device.raw) if decided.doubtful else (device.raw, False)
         warnings = [*device.warnings, *([WARNING] if was_removed else ())]
         if place in decided.refused:
             detail = decided.refused[place]

@@ -25,8 +25,16 @@ def storable_row(raw: Mapping[str, Json]) -> tuple[dict[str, Any], bool]:
 
 
 def may_name_a_patient(text: str) -> bool:
-    """False if the thorough check would find nothing. It costs a hundredth of it, and most rows end here."""
-    return not text.isascii() or _HINTS.search(text) is not None
+    """False if the thorough check would find nothing. It costs a hundredth of that, and most rows end here."""
+    if not text.isascii():
+        return True
+    lowered = text.lower()
+    return any(hint in lowered for hint in _HINTS) or any(form.search(lowered) for form in _FORMS)
+
+
+def may_hold_patients(content: bytes) -> bool:
+    """The same for a whole document, so that an innocent one is looked at once and not row by row."""
+    return not content.isascii() or b"\\u" in content or b"\0" in content or may_name_a_patient(content.decode("ascii"))
 
 
 def _without(row: dict[str, Json], places: list[str]) -> dict[str, Json]:
@@ -44,8 +52,6 @@ def _key(holder: object, part: str) -> str | int:
     return int(part) if isinstance(holder, list) else part
 
 
-_HINTS = re.compile(
-    r"\d{3}-\d\d-\d{4}|ssn|social.?security|mrn|medical.?record|dob|d\.o\.b|birth"
-    r"|(?:patient|pat|pt|chart)[\W_]{0,3}(?:id|num|n[or]|#)",
-    re.IGNORECASE,
-)
+_HINTS = ("ssn", "social", "mrn", "medical", "dob", "d.o.b", "birth", "patient", "chart")
+_FORMS = (re.compile(r"-\d\d-\d{4}"), re.compile(r"pa?t[\W_]*(?:id|num|n[or]|#)"))
+"""Each begins with a plain letter or sign, for which a search is fastest."""
