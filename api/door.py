@@ -6,7 +6,7 @@ The order of refusal is fixed: 401 (who are you), 403 (your role), 404 (not ther
 """
 
 import inspect
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Protocol, TypeVar
 from uuid import UUID
@@ -76,7 +76,7 @@ class DoorRoute(APIRoute):
                 context=circumstances(request),
             ) as session:
                 inside = request.state.inside = Inside(principal, session, runtime)
-                refuse_unknown(request, known)
+                refuse_what_cannot_be(request, known)
                 response = await act_once(request, session, runtime, handler)
                 if inside.tagged is not None and response.status_code < 300:
                     response.headers["etag"] = etag(inside.tagged)
@@ -98,7 +98,7 @@ class DoorstepRoute(APIRoute):
                 runtime.database, Wall(NOBODYS_TENANT), actor=NOBODY, context=circumstances(request)
             ) as session:
                 request.state.doorstep = session
-                refuse_unknown(request, known)
+                refuse_what_cannot_be(request, known)
                 return await act_once(request, session, runtime, handler)
 
         return enter
@@ -148,8 +148,10 @@ def known_parameters(route: APIRoute) -> frozenset[str]:
     return frozenset(names(route.dependant))
 
 
-def refuse_unknown(request: Request, known: frozenset[str]) -> None:
-    """A misspelt filter that is silently dropped shows far too much; so it is refused."""
+def refuse_what_cannot_be(request: Request, known: frozenset[str]) -> None:
+    """A misspelt filter that is silently dropped shows far too much; so it is refused. No name in a path holds a NUL."""
+    if "\0" in request.url.path:
+        raise NotFound("resource")
     unknown = sorted(set(request.query_params) - known)
     if unknown:
         allowed = ", ".join(sorted(known)) or "none"
@@ -251,17 +253,26 @@ def _merge(target: Any, patch: Any) -> Any:
 
 
 def faults_of(error: ValidationError) -> list[Fault]:
+    """What a model found wrong, as faults of the body that it was given."""
     return [
-        Fault("/" + "/".join(str(part) for part in each["loc"]), each["type"], each["msg"])
+        fault_at(each["loc"], each["type"], each["msg"])
         for each in error.errors(include_url=False, include_context=False, include_input=False)
     ]
+
+
+def fault_at(place: Sequence[int | str], code: str, detail: str) -> Fault:
+    """A fault at a place of the body, as a JSON pointer (RFC 6901). An empty place is the whole body."""
+    pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in place)
+    if code == "extra_forbidden":
+        return Fault(pointer, "unknown", "There is no such field, or it cannot be set here.")
+    return Fault(pointer, code, detail)
 
 
 async def _changes(request: Request) -> dict[str, Any]:
     try:
         body = await request.json()
-    except ValueError as error:
-        raise Malformed("The body is not JSON.") from error
+    except (ValueError, RecursionError):
+        raise Malformed("The body is not JSON, or is nested too deeply.") from None
     if not isinstance(body, dict):
         raise Malformed("A merge patch is a JSON object.")
     return body  # pyright: ignore[reportUnknownVariableType]  JSON

@@ -6,12 +6,13 @@ tenant: Postgres checks a plain foreign key *behind* row security, so a plain on
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from uuid import UUID
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, field_validator
+from pydantic_core import PydanticCustomError
 from sqlalchemy import DateTime, ForeignKeyConstraint, Index, UniqueConstraint, event
 from sqlalchemy import Enum as ChoiceType
 from sqlalchemy.dialects.postgresql import JSONB
@@ -33,6 +34,8 @@ SQLModel.metadata.naming_convention = {
     "ck": "ck_%(table_name)s_%(constraint_name)s",
 }
 
+CALENDAR = range(1900, 3000)
+"""The years that a day or a moment can have."""
 NOBODYS_TENANT = UUID(int=0)
 """The wall of a request that has no tenant yet, and the organization list of one that may see none."""
 
@@ -71,6 +74,20 @@ class Fields(SQLModel):
     """What a caller may say about a thing. Unknown members are refused rather than dropped."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)  # pyright: ignore[reportAssignmentType]  SQLModel types it as its own dict
+
+    @field_validator("*")
+    @classmethod
+    def _on_the_calendar(cls, value: Any) -> Any:
+        """Days of our time, and moments with their zone, in UTC.
+
+        The driver would keep the ends of Python's calendar as infinities, and a moment without a zone by the zone of the
+        machine: both come back as something else.
+        """
+        if isinstance(value, datetime) and value.tzinfo is None:
+            raise PydanticCustomError("timezone_aware", "Say the time zone as well, as in 2026-03-01T09:30:00Z.")
+        if isinstance(value, date) and value.year not in CALENDAR:
+            raise PydanticCustomError("out_of_range", "This is too far away: the years from 1900 to 2999 can be kept.")
+        return value.astimezone(UTC) if isinstance(value, datetime) else value
 
 
 class TenantOwned(SQLModel):
