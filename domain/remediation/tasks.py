@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, UniqueConstraint
+from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlmodel import Field
 
 from domain.sra.levels import Level
@@ -20,6 +20,9 @@ from domain.tenancy import (
     one_of,
     organization_table,
 )
+
+DUE = "coalesce(due_on, 'infinity'::date)"
+"""What tasks are listed by: those without a day come last."""
 
 
 class TaskStatus(StrEnum):
@@ -50,8 +53,8 @@ class Task(TaskFields, OrganizationOwned, Archivable, table=True):
     __table_args__ = organization_table(
         belongs_to_tenants("member", "assignee_id"),
         UniqueConstraint("tenant_id", "organization_id", "ref"),
-        listed_by("task", "due_on"),
-        listed_by("task", "organization_id", "due_on"),
+        Index("ix_task_due", "tenant_id", text(DUE), "id"),
+        Index("ix_task_organization_due", "tenant_id", "organization_id", text(DUE), "id"),
     )
     noun: ClassVar[str] = "task"
 
@@ -72,7 +75,10 @@ class TaskFinding(OrganizationOwned, table=True):
 
     __tablename__ = "task_finding"  # pyright: ignore[reportAssignmentType]  SQLModel's stub declares it otherwise
     __table_args__ = organization_table(
-        belongs_to("task"), belongs_to("finding"), UniqueConstraint("tenant_id", "task_id", "finding_id")
+        belongs_to("task"),
+        belongs_to("finding"),
+        UniqueConstraint("tenant_id", "task_id", "finding_id"),
+        listed_by("task_finding", "finding_id"),
     )
     noun: ClassVar[str] = "task_finding"
 

@@ -559,8 +559,13 @@ def make_tables() -> None:
         sa.UniqueConstraint("tenant_id", "organization_id", "id", name=op.f("uq_task_tenant_id_organization_id_id")),
         sa.UniqueConstraint("tenant_id", "organization_id", "ref", name=op.f("uq_task_tenant_id_organization_id_ref")),
     )
-    op.create_index("ix_task_due_on", "task", ["tenant_id", "due_on", "id"], unique=False)
-    op.create_index("ix_task_organization_id_due_on", "task", ["tenant_id", "organization_id", "due_on", "id"], unique=False)
+    op.create_index("ix_task_due", "task", ["tenant_id", sa.text("coalesce(due_on, 'infinity'::date)"), "id"], unique=False)
+    op.create_index(
+        "ix_task_organization_due",
+        "task",
+        ["tenant_id", "organization_id", sa.text("coalesce(due_on, 'infinity'::date)"), "id"],
+        unique=False,
+    )
     op.create_table(
         "workforce",
         sa.Column("archived_at", sa.DateTime(timezone=True), nullable=True),
@@ -1129,6 +1134,7 @@ def make_tables() -> None:
         sa.UniqueConstraint("tenant_id", "organization_id", "id", name=op.f("uq_task_finding_tenant_id_organization_id_id")),
         sa.UniqueConstraint("tenant_id", "task_id", "finding_id", name=op.f("uq_task_finding_tenant_id_task_id_finding_id")),
     )
+    op.create_index("ix_task_finding_finding_id", "task_finding", ["tenant_id", "finding_id", "id"], unique=False)
 
 
 def raise_walls() -> None:
