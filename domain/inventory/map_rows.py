@@ -1,84 +1,91 @@
-"""The network map read from rows: what is on it today, and the flows that were active on a given day."""
+"""The network map read from rows: what is on it today, and the flows that were active on a given day.
 
+Every end of a flow is on the map: also a device that has been retired since, and an end that nobody has named.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
+from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlmodel import col, or_, select
+from sqlmodel import col, select
 
 from domain.inventory.device_os import support
 from domain.inventory.devices import Device
 from domain.inventory.flows import Flow
-from domain.inventory.kinds import AssetStatus, DeviceKind, EndKind
+from domain.inventory.kinds import AssetStatus, EndKind, SystemKind
 from domain.inventory.locations import Location
 from domain.inventory.map import MapEdge, MapNode, NetworkMap
 from domain.inventory.organizations import Organization
 from domain.inventory.partners import Partner
 from domain.inventory.systems import System
-from domain.tenancy import TenantSession
+from domain.known import flag
+from domain.tenancy import OrganizationOwned, TenantSession
 from domain.vendors.vendors import Vendor
 
-AT_THE_VENDOR = "Hosted by vendors"
+HOSTED_BY_NATURE = frozenset({SystemKind.pms_cloud, SystemKind.cloud_archive, SystemKind.vendor_service})
+Owned = TypeVar("Owned", bound=OrganizationOwned)
+
+
+@dataclass
+class _Map:
+    """The map while it is put together; ``elsewhere`` are the rows that are drawn only where a flow touches them."""
+
+    nodes: dict[str, MapNode] = field(default_factory=dict[str, MapNode])
+    elsewhere: dict[str, MapNode] = field(default_factory=dict[str, MapNode])
+    strangers: dict[str, str] = field(default_factory=dict[str, str])
+    """The ends that are only a name, by that name."""
+
+    def node(self, id: str) -> str:
+        if id not in self.nodes:
+            self.nodes[id] = self.elsewhere[id]
+        return id
 
 
 async def read_map(session: TenantSession, organization: Organization, *, as_of: date) -> NetworkMap:
-    """Every active asset, the outside parties that a flow touches, and the flows active on ``as_of``."""
-    places = {
-        each.id: each.name
-        for each in (await session.execute(select(Location).where(col(Location.organization_id) == organization.id))).scalars()
-    }
-    nodes = {
-        **{str(each.id): _device(each, places, as_of) for each in await _devices(session, organization)},
-        **{str(each.id): _system(each, places) for each in await _systems(session, organization)},
-    }
-    outside = await _names_outside(session, organization)
-    edges: list[MapEdge] = []
-    for flow in await _flows(session, organization, as_of):
-        source, destination = (_end(flow, end, nodes, outside) for end in ("source", "destination"))
-        edges.append(_edge(flow, source, destination))
-    return NetworkMap(title=organization.name, as_of=as_of, nodes=tuple(nodes.values()), edges=tuple(edges))
+    """Every active asset, the flows active on ``as_of``, and whatever else they touch."""
+    places = {each.id: each.name for each in await _rows(session, Location, organization)}
+    drawn = _Map()
+    for device in await _rows(session, Device, organization):
+        (drawn.nodes if _is_shown(device) else drawn.elsewhere)[str(device.id)] = _device(device, places, as_of)
+    for system in await _rows(session, System, organization):
+        (drawn.nodes if _is_shown(system) else drawn.elsewhere)[str(system.id)] = _system(system, places)
+    for partner in await _rows(session, Partner, organization):
+        drawn.elsewhere[str(partner.id)] = _outside(str(partner.id), partner.name, partner.kind.value)
+    flows = [flow for flow in await _rows(session, Flow, organization) if _was_active(flow, as_of)]
+    for vendor in await _vendors(session, flows):
+        drawn.elsewhere[str(vendor.id)] = _outside(str(vendor.id), vendor.name, "vendor")
+    edges = tuple(_edge(flow, _end(flow, "source", drawn), _end(flow, "destination", drawn)) for flow in flows)
+    return NetworkMap(title=organization.name, as_of=as_of, nodes=tuple(drawn.nodes.values()), edges=edges)
 
 
-async def _devices(session: TenantSession, organization: Organization) -> list[Device]:
-    statement = select(Device).where(
-        col(Device.organization_id) == organization.id,
-        col(Device.archived_at).is_(None),
-        col(Device.status) == AssetStatus.active,
-        col(Device.kind) != DeviceKind.unclassified,
-    )
-    return list((await session.execute(statement.order_by(col(Device.name), col(Device.id)))).scalars())
+async def _rows(session: TenantSession, kind: type[Owned], organization: Organization) -> list[Owned]:
+    """All rows, archived ones too, by name: the numbers of the flows are those of this order."""
+    name: Any = vars(kind)["name"]
+    statement = select(kind).where(col(kind.organization_id) == organization.id).order_by(name, col(kind.id))
+    return list((await session.execute(statement)).scalars())
 
 
-async def _systems(session: TenantSession, organization: Organization) -> list[System]:
-    statement = select(System).where(
-        col(System.organization_id) == organization.id,
-        col(System.archived_at).is_(None),
-        col(System.status) == AssetStatus.active,
-    )
-    return list((await session.execute(statement.order_by(col(System.name), col(System.id)))).scalars())
+async def _vendors(session: TenantSession, flows: list[Flow]) -> list[Vendor]:
+    touched = {each for flow in flows for each in (flow.source_vendor_id, flow.destination_vendor_id) if each is not None}
+    if not touched:
+        return []
+    return list((await session.execute(select(Vendor).where(col(Vendor.id).in_(touched)))).scalars())
 
 
-async def _flows(session: TenantSession, organization: Organization, as_of: date) -> list[Flow]:
-    statement = select(Flow).where(
-        col(Flow.organization_id) == organization.id,
-        col(Flow.archived_at).is_(None),
-        or_(col(Flow.active_since).is_(None), col(Flow.active_since) <= as_of),
-        or_(col(Flow.active_until).is_(None), col(Flow.active_until) >= as_of),
-    )
-    flows = (await session.execute(statement.order_by(col(Flow.name), col(Flow.id)))).scalars()
-    return [flow for flow in flows if flow.facts.get("active") is not False]
+def _is_shown(asset: Device | System) -> bool:
+    return asset.archived_at is None and asset.status == AssetStatus.active
 
 
-async def _names_outside(session: TenantSession, organization: Organization) -> dict[UUID, tuple[str, str]]:
-    """Partners and vendors by id: their name and what they are."""
-    partners = (await session.execute(select(Partner).where(col(Partner.organization_id) == organization.id))).scalars()
-    vendors = (await session.execute(select(Vendor))).scalars()
-    return {
-        **{each.id: (each.name, each.kind.value) for each in partners},
-        **{each.id: (each.name, "vendor") for each in vendors},
-    }
+def _was_active(flow: Flow, day: date) -> bool:
+    """A flow without dates has always been; one that is only said to be inactive is not drawn on any day."""
+    if flow.archived_at is not None or (flow.active_until is None and flag(flow.facts, "active") is False):
+        return False
+    return (flow.active_since is None or flow.active_since <= day) and (flow.active_until is None or day <= flow.active_until)
 
 
-def _device(device: Device, places: dict[UUID, str], as_of: date) -> MapNode:
+def _device(device: Device, places: Mapping[UUID, str], as_of: date) -> MapNode:
     found = support(
         kind=device.kind,
         keys=device.os_candidates,
@@ -88,51 +95,67 @@ def _device(device: Device, places: dict[UUID, str], as_of: date) -> MapNode:
     )
     return MapNode(
         id=str(device.id),
-        name=device.name,
+        name=_name(device),
         kind=device.kind.value,
         location=places.get(device.location_id) if device.location_id else None,
-        segment=device.facts.get("segment"),
-        stores_ephi=device.facts.get("stores_ephi"),
+        segment=_text(device.facts, "segment"),
+        stores_ephi=flag(device.facts, "stores_ephi"),
         os_support=found.value,
     )
 
 
-def _system(system: System, places: dict[UUID, str]) -> MapNode:
+def _system(system: System, places: Mapping[UUID, str]) -> MapNode:
     place = places.get(system.location_id) if system.location_id else None
+    hosted = system.hosted_by_vendor
+    if hosted is None:
+        hosted = system.kind in HOSTED_BY_NATURE or (place is None and system.vendor_id is not None)
     return MapNode(
         id=str(system.id),
-        name=system.name,
+        name=_name(system),
         kind=system.kind.value,
-        location=place or (AT_THE_VENDOR if system.vendor_id else None),
-        stores_ephi=system.facts.get("stores_ephi"),
+        location=place,
+        segment=_text(system.facts, "segment"),
+        stores_ephi=flag(system.facts, "stores_ephi"),
         os_support="not_applicable",
-        hosted=bool(system.hosted_by_vendor),
+        hosted=hosted,
     )
 
 
-def _end(flow: Flow, end: str, nodes: dict[str, MapNode], outside: dict[UUID, tuple[str, str]]) -> str:
-    """The node at one end of a flow; one is added for what is not on the inventory, also for an end nobody knows."""
-    kind: EndKind | None = getattr(flow, f"{end}_kind")
-    identifier: UUID | None = getattr(flow, f"{end}_{kind.value}_id", None) if kind else None
-    if identifier is not None and str(identifier) in nodes:
-        return str(identifier)
-    if identifier is not None and identifier in outside:
-        name, what = outside[identifier]
-        return _add(nodes, f"outside:{identifier}", name, what)
-    if identifier is not None:
-        return _add(nodes, f"gone:{identifier}", "No longer on the inventory", "unknown")
+def _name(asset: Device | System) -> str:
+    if asset.archived_at is not None:
+        return f"{asset.name} (archived)"
+    return asset.name if asset.status == AssetStatus.active else f"{asset.name} ({asset.status})"
+
+
+def _end(flow: Flow, side: str, drawn: _Map) -> str:
+    """The id of the node at one end of a flow, which is on the map from now on."""
+    kind: EndKind | None = getattr(flow, f"{side}_kind")
+    if kind is None:
+        return _unknown_end(f"{flow.id}-{side}", drawn)
     if kind is EndKind.patient:
-        return _add(nodes, "outside:patient", "Patient", "patient")
-    said: str | None = getattr(flow, f"{end}_name")
-    if said:
-        return _add(nodes, f"outside:{said}", said, "other")
-    return _add(nodes, "unknown", "Not known", "unknown")
+        drawn.elsewhere.setdefault("patient", _outside("patient", "Patients", "patient"))
+        return drawn.node("patient")
+    if kind is EndKind.other:
+        name: str = getattr(flow, f"{side}_name") or "Not named"
+        id = drawn.strangers.setdefault(name, f"other-{len(drawn.strangers) + 1}")
+        drawn.elsewhere.setdefault(id, _outside(id, name, "other"))
+        return drawn.node(id)
+    return drawn.node(str(getattr(flow, f"{side}_{kind.value}_id")))
 
 
-def _add(nodes: dict[str, MapNode], id: str, name: str, kind: str) -> str:
-    if id not in nodes:
-        nodes[id] = MapNode(id=id, name=name, kind=kind, stores_ephi=None, os_support="not_applicable", outside=True)
+def _unknown_end(id: str, drawn: _Map) -> str:
+    """Each a node of its own: two ends that nobody has named need not be the same thing."""
+    drawn.nodes[id] = MapNode(id=id, name="Not recorded", kind="unknown", stores_ephi=None, os_support="unknown")
     return id
+
+
+def _outside(id: str, name: str, kind: str) -> MapNode:
+    return MapNode(id=id, name=name, kind=kind, stores_ephi=None, os_support="not_applicable", outside=True)
+
+
+def _text(facts: Mapping[str, Any], name: str) -> str | None:
+    value = facts.get(name)
+    return value if isinstance(value, str) and value else None
 
 
 def _edge(flow: Flow, source: str, destination: str) -> MapEdge:
