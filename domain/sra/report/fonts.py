@@ -10,7 +10,7 @@ import struct
 import unicodedata
 from pathlib import Path
 
-from domain.inventory.map_labels import JOINERS, code_point, visible
+from domain.inventory.map_labels import JOINERS, code_point, text_width, visible
 
 FONT_DIRECTORY = Path(__file__).with_name("fonts")
 FAMILIES = {
@@ -19,7 +19,9 @@ FAMILIES = {
     "Droid Sans Fallback": ("DroidSansFallbackFull.ttf",),
 }
 BREAK = "\u200b"  # zero-width space: where a long word may be broken
-LONGEST_WORD = 16
+LONGEST_WORD = 11.5  # ems: no word of a language is longer, and what is longer is a path, a hash or a mistake
+PIECE = 8.0  # ems: what the narrowest column of typed text holds
+SHORT = 8  # characters, which always fit
 BREAKS_AFTER = frozenset("/\\-_.,;:@&=?)")
 
 
@@ -111,22 +113,23 @@ def _fitted(cluster: str, fonts: list[frozenset[int]], *, marks: bool, plain_onl
 
 
 def _with_breaks(text: str) -> str:
-    if len(text) <= LONGEST_WORD:
+    if len(text) <= SHORT:
         return text
     return "\n".join(" ".join(_breakable(word) for word in line.split(" ")) for line in text.split("\n"))
 
 
 def _breakable(word: str) -> str:
     """A long word (a path, a hash, a name without spaces) with places to break it, so that it stays in its column."""
-    if len(word) <= LONGEST_WORD:
+    if len(word) <= SHORT or text_width(word, size=1) <= LONGEST_WORD:
         return word
     parts: list[str] = []
-    run = 0
+    run = 0.0
     for position, character in enumerate(word):
         parts.append(character)
-        run += 1
+        run += text_width(character, size=1)
         follows = word[position + 1] if position + 1 < len(word) else ""
-        if follows and not _joins(follows) and (run >= LONGEST_WORD or (character in BREAKS_AFTER and run > 7)):
+        full = run + text_width(follows, size=1) > PIECE
+        if follows and not _joins(follows) and (full or (character in BREAKS_AFTER and run > PIECE / 2)):
             parts.append(BREAK)
-            run = 0
+            run = 0.0
     return "".join(parts)

@@ -7,6 +7,7 @@ the template, it gets no fonts but ours, and no typed text is ever part of a tem
 import contextlib
 import functools
 import json
+import math
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -16,6 +17,7 @@ import typst
 
 from domain.inventory.map import NetworkMap
 from domain.inventory.map_drawing import to_svg
+from domain.inventory.map_labels import text_width
 from domain.sra.report.dataset import ReportData
 from domain.sra.report.document import Block, Document, MapFigure, Section, Table
 from domain.sra.report.fonts import FONT_DIRECTORY, printable
@@ -28,7 +30,8 @@ ARCHIVE_ONLY = ["a-2b"]
 LONG, SHORT = 792.0, 612.0  # letter paper, in points
 MAP_MARGINS = (72.0, 190.0)  # with the running lines, the heading and a paragraph
 SMALLEST_SCALE = 0.55  # of the drawing: names of nodes are then 6 points high, badges nearly 5
-LONGEST_UNBROKEN = 900  # characters of a cell: a longer row may be broken between pages
+PORTRAIT_EMS, LANDSCAPE_EMS = 58.0, 92.0  # of the tables' type, between the margins and paddings
+TALLEST_UNBROKEN = 32  # lines: a taller row may be broken between pages, or it would run off the sheet
 
 
 class Say(Protocol):
@@ -124,23 +127,29 @@ def _add_section(
             parts.append({"layout": "map", "width": width, "height": height, "blocks": [*waiting, figure]})
             waiting, drawn = [], False
         elif drawn:
-            waiting.append(_block(block, say))  # what stands before a drawing goes on its sheet
+            waiting.append(
+                _block(block, say, across=section.layout == "landscape")
+            )  # what stands before a drawing goes on its sheet
         else:
-            on(section.layout).extend([*waiting, _block(block, say)])
+            on(section.layout).extend([*waiting, _block(block, say, across=section.layout == "landscape")])
             waiting = []
 
 
-def _block(block: Block, say: Say) -> dict[str, Any]:
+def _block(block: Block, say: Say, *, across: bool) -> dict[str, Any]:
     shown: dict[str, Any] = _said(asdict(block), say)
     if isinstance(block, Table):
-        shown["rows"] = [
-            {"cells": cells, "breakable": any(_length(cell) > LONGEST_UNBROKEN for cell in cells)} for cells in shown["rows"]
-        ]
+        ems = (LANDSCAPE_EMS if across else PORTRAIT_EMS) / sum(column.weight for column in block.columns)
+        widths = [column.weight * ems for column in block.columns]
+        shown["rows"] = [{"cells": cells, "breakable": _height(cells, widths) > TALLEST_UNBROKEN} for cells in shown["rows"]]
     return shown
 
 
-def _length(cell: list[dict[str, str]]) -> int:
-    return sum(len(line["text"]) + 30 + 60 * line["text"].count("\n") for line in cell)
+def _height(cells: list[list[dict[str, str]]], widths: list[float]) -> float:
+    """Lines of a row at the worst, when every line of a cell is half empty because its words are long."""
+    return max(
+        sum(math.ceil(text_width(part, size=2) / width) or 1 for line in cell for part in line["text"].split("\n"))
+        for cell, width in zip(cells, widths, strict=True)
+    )
 
 
 def _said_map(network_map: NetworkMap, say: Say) -> NetworkMap:

@@ -51,6 +51,11 @@ def short_and_sealed() -> ReportData:
 
 @functools.cache
 def typed() -> str:
+    return "".join(pages_of(nasty_report()))
+
+
+@functools.cache
+def nasty_report() -> bytes:
     """One finding for each nasty text, in every kind of place."""
     rows = tuple(
         lakeview()
@@ -64,7 +69,7 @@ def typed() -> str:
         for node, nasty in zip(network.nodes, NASTY, strict=False)
     )
     drawn = network.model_copy(update={"nodes": nodes, "edges": ()})
-    return "".join(pages_of(render_pdf(empty().model_copy(update={"findings": rows, "network_map": drawn}))))
+    return render_pdf(empty().model_copy(update={"findings": rows, "network_map": drawn}))
 
 
 class TestNothingIsLost:
@@ -80,6 +85,25 @@ class TestNothingIsLost:
             shown = squeezed(word)
             backwards = "".join(reversed(shown))  # some readers give right-to-left words as they are seen
             assert shown in typed() or backwards in typed(), ascii(word)
+
+    def test_nothing_is_set_beside_the_sheet(self) -> None:
+        outside: list[str] = []
+        for page in pypdf.PdfReader(io.BytesIO(nasty_report())).pages:
+            width, height = float(page.mediabox.width), float(page.mediabox.height)
+
+            def look(text: str, cm: Any, tm: Any, *_: Any, width: float = width, height: float = height) -> None:
+                x, y = tm[4] * cm[0] + tm[5] * cm[2] + cm[4], tm[4] * cm[1] + tm[5] * cm[3] + cm[5]
+                if text.strip() and not (20 < x < width - 20 and 20 < y < height - 20):
+                    outside.append(text)
+
+            page.extract_text(visitor_text=look)
+        assert outside == []
+
+    def test_no_nasty_text_costs_the_report_its_tags_or_its_letters(self) -> None:
+        metadata = pypdf.PdfReader(io.BytesIO(nasty_report())).xmp_metadata
+        assert metadata is not None
+        assert re.search(r"pdfuaid:part\W+1", metadata.stream.get_data().decode())
+        assert "牙科診所" in typed()
 
     def test_a_text_of_many_pages_is_whole(self) -> None:
         words = [f"w{number}z" for number in range(6000)]
