@@ -114,3 +114,108 @@ class House:
     async def organization(self, tenant: Caller, **fields: Any) -> str:
         """A client of the tenant; its id."""
         return (await tenant.make("/organizations", {"name": f"Practice {next(_numbers)}", **fields}))["id"]
+
+
+# --- one of each noun, with the fewest words; `fields` say what matters to the test ------------------------------------
+
+
+def _name(what: str) -> str:
+    return f"{what} {next(_numbers)}"
+
+
+async def make_location(by: Caller, organization: str, **fields: Any) -> dict[str, Any]:
+    return await by.make(f"/organizations/{organization}/locations", {"name": _name("Office"), **fields})
+
+
+async def make_device(by: Caller, organization: str, **fields: Any) -> dict[str, Any]:
+    body = {"name": _name("PC"), "kind": "capture_workstation", **fields}
+    return await by.make(f"/organizations/{organization}/devices", body)
+
+
+async def make_system(by: Caller, organization: str, **fields: Any) -> dict[str, Any]:
+    body = {"name": _name("Archive"), "kind": "cloud_archive", **fields}
+    return await by.make(f"/organizations/{organization}/systems", body)
+
+
+async def make_partner(by: Caller, organization: str, **fields: Any) -> dict[str, Any]:
+    return await by.make(f"/organizations/{organization}/partners", {"name": _name("Lab"), "kind": "lab", **fields})
+
+
+async def make_flow(by: Caller, organization: str, **fields: Any) -> dict[str, Any]:
+    return await by.make(f"/organizations/{organization}/flows", {"name": _name("Images out"), **fields})
+
+
+async def make_segment(by: Caller, organization: str, **fields: Any) -> dict[str, Any]:
+    return await by.make(f"/organizations/{organization}/segments", {"name": _name("VLAN"), **fields})
+
+
+async def make_backup(by: Caller, organization: str, **fields: Any) -> dict[str, Any]:
+    return await by.make(f"/organizations/{organization}/backups", {"name": _name("Nightly"), **fields})
+
+
+async def make_remote_access(by: Caller, organization: str, **fields: Any) -> dict[str, Any]:
+    return await by.make(f"/organizations/{organization}/remote-accesses", {"name": _name("Support tool"), **fields})
+
+
+async def make_workforce_member(by: Caller, organization: str, **fields: Any) -> dict[str, Any]:
+    return await by.make(f"/organizations/{organization}/workforce", {"role": _name("Hygienist"), **fields})
+
+
+async def make_policy(by: Caller, organization: str, **fields: Any) -> dict[str, Any]:
+    return await by.make(f"/organizations/{organization}/policies", {"key": f"policy_{next(_numbers)}", **fields})
+
+
+async def make_incident(by: Caller, organization: str, **fields: Any) -> dict[str, Any]:
+    body = {"what": _name("A stolen laptop"), "discovered_on": "2026-01-05", **fields}
+    return await by.make(f"/organizations/{organization}/incidents", body)
+
+
+async def make_access_request(by: Caller, organization: str, **fields: Any) -> dict[str, Any]:
+    return await by.make(f"/organizations/{organization}/access-requests", {"received_on": "2026-01-05", **fields})
+
+
+async def make_document(by: Caller, organization: str, *, content: bytes = b"Kept as evidence.\n", **fields: str) -> Any:
+    path = f"/organizations/{organization}/documents"
+    file = {"file": ("evidence.txt", content, "text/plain")}
+    return expect(await by.request("POST", path, data={"title": _name("Evidence"), **fields}, files=file), 201)
+
+
+async def make_vendor(by: Caller, **fields: Any) -> dict[str, Any]:
+    return await by.make("/vendors", {"name": _name("Vendor"), **fields})
+
+
+async def make_engagement(by: Caller, organization: str, vendor: str, **fields: Any) -> dict[str, Any]:
+    body = {"vendor_id": vendor, "service": "cloud_archive", "maintains_phi": True, **fields}
+    return await by.make(f"/organizations/{organization}/engagements", body)
+
+
+async def make_baa(by: Caller, organization: str, vendor: str, **fields: Any) -> dict[str, Any]:
+    return await by.make(f"/organizations/{organization}/baas", {"vendor_id": vendor, **fields})
+
+
+async def make_import(by: Caller, organization: str, **fields: Any) -> dict[str, Any]:
+    body = {"source": "csv", "document": f"hostname\n{_name('PC').replace(' ', '-')}\n", **fields}
+    return await by.make(f"/organizations/{organization}/imports", body)
+
+
+async def make_assessment(by: Caller, organization: str, **fields: Any) -> dict[str, Any]:
+    return await by.make(f"/organizations/{organization}/assessments", fields)
+
+
+async def make_finding(by: Caller, organization: str, **fields: Any) -> dict[str, Any]:
+    """A risk written by hand."""
+    words = dict.fromkeys(("subject_name", "threat", "vulnerability", "remediation", "reason"), "As seen on site.")
+    body = {"title": _name("Wet server"), **words, "likelihood": "high", "impact": "moderate", **fields}
+    return await by.make(f"/organizations/{organization}/findings", body)
+
+
+async def make_task(by: Caller, organization: str, **fields: Any) -> dict[str, Any]:
+    return await by.make(f"/organizations/{organization}/tasks", {"title": _name("Mend it"), **fields})
+
+
+async def make_api_key(by: Caller, **fields: Any) -> dict[str, Any]:
+    return await by.make("/api-keys", {"name": _name("Key"), **fields})
+
+
+async def make_webhook_endpoint(by: Caller, **fields: Any) -> dict[str, Any]:
+    return await by.make("/webhook-endpoints", {"url": "https://hooks.example.com/bitewing", **fields})

@@ -1,0 +1,191 @@
+"""A full house: a tenant with one row of each noun, every reference between them filled, and a record of how it was made.
+
+Two houses are built by the same steps, so each id of one has its counterpart in the other: what a stranger would try.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import httpx
+
+from domain.clock import today
+from tests.makers import (
+    Caller,
+    House,
+    expect,
+    make_access_request,
+    make_api_key,
+    make_assessment,
+    make_baa,
+    make_backup,
+    make_device,
+    make_document,
+    make_engagement,
+    make_finding,
+    make_flow,
+    make_import,
+    make_incident,
+    make_location,
+    make_partner,
+    make_policy,
+    make_remote_access,
+    make_segment,
+    make_system,
+    make_task,
+    make_vendor,
+    make_webhook_endpoint,
+    make_workforce_member,
+)
+
+
+@dataclass(frozen=True)
+class Made:
+    """One call that made or changed something: where, with what, and what came of it."""
+
+    method: str
+    path: str
+    body: Any
+    answer: Any
+
+
+class Recorder(Caller):
+    """A caller who keeps a record of what it made."""
+
+    def __init__(self, owner: Caller) -> None:
+        super().__init__(owner.http, owner.api_key, owner.tenant_id, owner.member_id)
+        self.made: list[Made] = []
+
+    async def request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        response = await super().request(method, path, **arguments)
+        if method in {"POST", "PUT"} and response.status_code < 300:
+            self.made.append(Made(method, path, arguments.get("json"), response.json()))
+        return response
+
+
+@dataclass
+class FullHouse:
+    """A tenant in which every list has something to show."""
+
+    owner: Recorder
+    mark: str
+    """A word in everything that was typed here, so that a leak of text is seen as well as one of ids."""
+    other_organization: str = ""
+    """A second client, with nothing in it."""
+    ids: dict[str, str] = field(default_factory=dict[str, str])
+    """By the placeholder of a path: ``device_id`` -> the id of the device."""
+
+    @property
+    def organization(self) -> str:
+        return self.ids["organization_id"]
+
+    def counterparts(self, other: "FullHouse") -> dict[str, str]:
+        """For each id that came up while this house was built, the id at the same place in the other."""
+        steps = zip(self.owner.made, other.owner.made, strict=True)
+        pairs = [pair for mine, theirs in steps for pair in zip(_ids(mine.answer), _ids(theirs.answer), strict=False)]
+        return {**dict(pairs), str(self.owner.member_id): str(other.owner.member_id)}
+
+
+def _ids(answer: Any) -> Iterator[str]:
+    """The ids in an answer, in order."""
+    if isinstance(answer, Mapping):
+        for name in sorted(answer, key=str):  # pyright: ignore[reportUnknownArgumentType]  JSON
+            yield from _ids(answer[name])
+    elif isinstance(answer, list):
+        for each in answer:  # pyright: ignore[reportUnknownVariableType]  JSON
+            yield from _ids(each)
+    elif isinstance(answer, str) and is_id(answer):
+        yield answer
+
+
+def is_id(text: str) -> bool:
+    try:
+        return str(UUID(text)) == text
+    except ValueError:
+        return False
+
+
+async def build(house: House, mark: str) -> FullHouse:
+    """Make one of everything, in the order in which things need each other."""
+    owner = Recorder(await house.tenant(f"Tenant {mark}"))
+    full = FullHouse(owner, mark)
+    ids = full.ids
+    ids["organization_id"] = practice = await house.organization(owner, name=f"Practice {mark}")
+    full.other_organization = await house.organization(owner, name="Another client")
+    ids["vendor_id"] = vendor = (await make_vendor(owner, name=f"Vendor {mark}"))["id"]
+    ids["location_id"] = location = (await make_location(owner, practice, name=f"Office {mark}"))["id"]
+    ids["document_id"] = document = (await make_document(owner, practice, title=f"Evidence {mark}"))["id"]
+    await _inventory(full, practice=practice, vendor=vendor, location=location, document=document)
+    await _agreements(full, practice=practice, vendor=vendor, document=document)
+    await _analysis(full, practice=practice, document=document)
+    await _account(full)
+    return full
+
+
+async def _inventory(full: FullHouse, *, practice: str, vendor: str, location: str, document: str) -> None:
+    by, mark, ids = full.owner, full.mark, full.ids
+    system = (await make_system(by, practice, name=f"Archive {mark}", location_id=location, vendor_id=vendor))["id"]
+    facts = {"login_mode": "shared", "vendor": vendor}
+    device = (await make_device(by, practice, name=f"PC {mark}", location_id=location, facts=facts))["id"]
+    sensor = {"name": f"Sensor {mark}", "kind": "intraoral_sensor", "facts": {"host": device}}
+    await make_device(by, practice, **sensor)
+    partner = (await make_partner(by, practice, name=f"Lab {mark}"))["id"]
+    ends = {"device": device, "system": system, "partner": partner, "vendor": vendor}
+    for kind, end in ends.items():
+        flow: dict[str, Any] = {"name": f"From {kind} {mark}", "vendor_id": vendor, "source": {"kind": kind, "id": end}}
+        flow["destination"] = {"kind": "system", "id": system} if kind != "system" else {"kind": "device", "id": device}
+        ids["flow_id"] = (await make_flow(by, practice, **flow))["id"]
+    ids["device_id"], ids["system_id"], ids["partner_id"] = device, system, partner
+    ids["segment_id"] = (await make_segment(by, practice, name=f"VLAN {mark}", location_id=location))["id"]
+    covers = [device, system]
+    await make_backup(by, practice, name=f"To the cloud {mark}", target_system_id=system, covers=covers)
+    backup = {"name": f"Nightly {mark}", "target_device_id": device, "covers": covers}
+    ids["backup_id"] = (await make_backup(by, practice, **backup))["id"]
+    way = {"name": f"Support {mark}", "vendor_id": vendor, "targets": [device, system]}
+    ids["remote_access_id"] = (await make_remote_access(by, practice, **way))["id"]
+    person = {"role": f"Hygienist {mark}", "accounts": [{"asset_id": device, "enabled": True}]}
+    ids["workforce_member_id"] = (await make_workforce_member(by, practice, **person))["id"]
+    policy = {"key": f"policy_{mark}", "title": f"Policy {mark}", "document_id": document}
+    ids["policy_id"] = (await make_policy(by, practice, **policy))["id"]
+    ids["incident_id"] = (await make_incident(by, practice, what=f"A stolen laptop {mark}"))["id"]
+    ids["access_request_id"] = (await make_access_request(by, practice, format=f"A disc {mark}"))["id"]
+    table = f"hostname,serial\nPC-{mark},S{mark}\n"
+    ids["import_id"] = (await make_import(by, practice, document=table))["id"]
+
+
+async def _agreements(full: FullHouse, *, practice: str, vendor: str, document: str) -> None:
+    by, mark = full.owner, full.mark
+    engagement = await make_engagement(by, practice, vendor, service=f"archive {mark}")
+    full.ids["engagement_id"] = engagement["id"]
+    baa = await make_baa(by, practice, vendor, document_id=document)
+    signers = [{"party": party, "name": f"Signer {mark}"} for party in ("covered_entity", "business_associate")]
+    signature = {"signed_on": today().isoformat(), "signers": signers, "document_id": document}
+    await by.make(f"/baas/{baa['id']}/signature", signature)
+    full.ids["baa_id"] = baa["id"]
+
+
+async def _analysis(full: FullHouse, *, practice: str, document: str) -> None:
+    by, mark = full.owner, full.mark
+    assessment = (await make_assessment(by, practice, scope=f"All of {mark}"))["id"]
+    topic = (await by.get_json(f"/assessments/{assessment}/topics", params={"limit": 1}))["data"][0]
+    answer = {"state": topic["allowed_states"][0], "note": f"Seen {mark}", "evidence": [{"document_id": document}]}
+    expect(await by.put(f"/assessments/{assessment}/answers/{topic['id']}", answer), 200)
+    await by.make(f"/assessments/{assessment}/evaluation", {})
+    full.ids["assessment_id"], full.ids["topic_id"] = assessment, topic["id"]
+    subject = {"subject_type": "device", "subject_id": full.ids["device_id"], "subject_name": None}
+    finding = (await make_finding(by, practice, title=f"Wet server {mark}", **subject))["id"]
+    task = {"title": f"Mend the roof {mark}", "finding_ids": [finding], "assignee_id": str(by.member_id)}
+    full.ids["task_id"] = (await make_task(by, practice, **task))["id"]
+    await by.make(f"/findings/{finding}/tasks", {**task, "title": f"Move the server {mark}"})
+    await by.make(f"/findings/{finding}/decision", {"kind": "reduce", "reason": f"Seen {mark}"})
+    await by.make(f"/tasks/{full.ids['task_id']}/comments", {"text": f"Begun {mark}"})
+    full.ids["finding_id"] = finding
+
+
+async def _account(full: FullHouse) -> None:
+    by, mark = full.owner, full.mark
+    full.ids["api_key_id"] = (await make_api_key(by, name=f"Key {mark}"))["id"]
+    endpoint = (await make_webhook_endpoint(by, url=f"https://hooks.example.com/{mark}"))["id"]
+    delivery = expect(await by.post(f"/webhook-endpoints/{endpoint}/test"), 202)
+    full.ids["webhook_endpoint_id"], full.ids["delivery_id"] = endpoint, delivery["id"]
