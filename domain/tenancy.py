@@ -77,17 +77,31 @@ class Fields(SQLModel):
 
     @field_validator("*")
     @classmethod
-    def _on_the_calendar(cls, value: Any) -> Any:
-        """Days of our time, and moments with their zone, in UTC.
+    def _can_be_kept(cls, value: Any) -> Any:
+        return _keepable(value)
 
-        The driver would keep the ends of Python's calendar as infinities, and a moment without a zone by the zone of the
-        machine: both come back as something else.
-        """
-        if isinstance(value, datetime) and value.tzinfo is None:
+
+def _keepable(value: Any) -> Any:
+    """Texts without NUL, days of our time, and moments with their zone, in UTC.
+
+    Postgres knows no NUL. The driver would keep the ends of Python's calendar as infinities, and a moment without a zone by
+    the zone of the machine: both come back as something else.
+    """
+    match value:
+        case str() if "\0" in value:
+            raise PydanticCustomError("does_not_fit", "A text cannot hold the character NUL.")
+        case list():
+            for each in value:  # pyright: ignore[reportUnknownVariableType]  of whatever the field says
+                _keepable(each)
+        case datetime() if value.tzinfo is None:
             raise PydanticCustomError("timezone_aware", "Say the time zone as well, as in 2026-03-01T09:30:00Z.")
-        if isinstance(value, date) and value.year not in CALENDAR:
+        case date() if value.year not in CALENDAR:
             raise PydanticCustomError("out_of_range", "This is too far away: the years from 1900 to 2999 can be kept.")
-        return value.astimezone(UTC) if isinstance(value, datetime) else value
+        case datetime() if value.tzinfo is not UTC:
+            return _keepable(value.astimezone(UTC))
+        case _:
+            pass
+    return value  # pyright: ignore[reportUnknownVariableType]  as it came
 
 
 class TenantOwned(SQLModel):
