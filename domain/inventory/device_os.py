@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 
 from domain.inventory.kinds import DeviceKind
 from domain.inventory.operating_systems import OperatingSystems
@@ -49,11 +49,12 @@ def recognize(*, name: str | None, edition: str | None, build: str | None) -> Re
     return RecognizedSystem(found.key, list(found.candidates), agreed)
 
 
-def ended_and_supported(on: date) -> tuple[list[str], list[str]]:
+@lru_cache(maxsize=8)
+def ended_and_supported(on: date) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The keys of the lifecycle table, by whether security updates have ended on that day. No end date: they go on."""
-    rows = catalogue().os_lifecycles
-    ended = [row.key for row in rows if row.end_of_security_support is not None and row.end_of_security_support <= on]
-    return ended, [row.key for row in rows if row.key not in set(ended)]
+    ends = {row.key: row.end_of_security_support or date.max for row in catalogue().os_lifecycles}
+    ended = tuple(key for key, end in ends.items() if end <= on)
+    return ended, tuple(key for key in ends if key not in ended)
 
 
 def support(*, kind: DeviceKind, keys: Sequence[str], os_name: str | None, manufacturer_date: object, on: date) -> OsSupport:
