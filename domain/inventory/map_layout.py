@@ -107,6 +107,8 @@ def _graphviz(dots: list[str]) -> list[dict[str, Any]]:
         written = done.stdout
     except subprocess.TimeoutExpired as late:
         written = late.stdout or b""
+    except OSError:
+        return []
     whole_lines = written[: written.rfind(b"\n") + 1].splitlines()
     return [cast(dict[str, Any], json.loads(line)) for line in whole_lines]
 
