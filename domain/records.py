@@ -17,7 +17,7 @@ from domain.clock import now, rfc3339
 from domain.errors import Invalid
 from domain.events import differences, emit
 from domain.free_text import keep_patients_out
-from domain.inventory.fact_columns import accept_facts
+from domain.inventory.fact_columns import accept_facts, refuse_other_words
 from domain.json_forms import as_json
 from domain.known import is_mapping
 from domain.tenancy import Archivable, Factual, Fields, TenantOwned, TenantSession
@@ -112,6 +112,8 @@ async def _check(
     session: TenantSession, row: TenantOwned, *, before: Mapping[str, Any], also_said: Mapping[str, Any]
 ) -> Mapping[str, str]:
     """Look at what is new in the words of the caller; old words were looked at when they were new."""
+    if isinstance(row, Factual):
+        refuse_other_words(row, before=before)
     spoken = {name: _news(before.get(name), value) for name, value in said(row).items() if name in _spoken(type(row))}
     return await keep_patients_out(session, {**spoken, **also_said})
 

@@ -21,7 +21,7 @@ Writer = Annotated[Inside, may(Permission.workforce_write)]
 ThisPerson = Annotated[Workforce, this(Workforce)]
 
 
-class AccountOut(BaseModel):
+class WorkforceAccountOut(BaseModel):
     asset_id: UUID
     """A device or system of the same organization."""
     enabled: bool | None = None
@@ -35,7 +35,7 @@ class WorkforceMemberOut(BaseModel):
     status: WorkforceStatus
     trained_on: date | None
     left_on: date | None
-    accounts: list[AccountOut] | None
+    accounts: list[WorkforceAccountOut] | None
     """Null is "nobody has asked"."""
     ref: str | None
     created_at: datetime

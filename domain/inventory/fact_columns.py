@@ -4,6 +4,7 @@ The same words as in ``domain/sra/things.py``, read the other way round: there c
 """
 
 from collections.abc import Mapping
+from enum import Enum
 from functools import cache
 from typing import Any
 
@@ -60,6 +61,18 @@ def accept_facts(row: TenantOwned, facts: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in accepted.items() if value is not None}
 
 
+def refuse_other_words(row: TenantOwned, *, before: Mapping[str, Any]) -> None:
+    """A column of free text may hold a fact of a closed list, such as the purpose of a flow: only its words count."""
+    words = {column: vocabulary().rows(FACTS_OF[row.noun])[fact].values for fact, column in columns_of(type(row)).items()}
+    faults = [
+        Fault(f"/{column}", "not_allowed", f"{column} must be one of: {', '.join(allowed)}.")
+        for column, allowed in words.items()
+        if allowed and _is_new_text(getattr(row, column), before.get(column)) and getattr(row, column) not in allowed
+    ]
+    if faults:
+        raise Invalid(faults)
+
+
 def accept_settings(values: Mapping[str, Any], *, of: str, at: str) -> dict[str, Any]:
     """The same for an object of an organization whose members the vocabulary knows: its thresholds, its last analysis."""
     accepted, problems = check_facts(of, None, values, vocabulary())
@@ -75,3 +88,7 @@ def _told(problem: FactProblem, columns: Mapping[str, str], table: type[TenantOw
     if column in {"os_key", "os_candidates"} and hasattr(table, "os_support"):
         return f"{problem.fact} is worked out from os_name, os_edition and os_build."
     return f"{problem.fact} is not said among the facts: set the field {column!r}."
+
+
+def _is_new_text(value: object, before: object) -> bool:
+    return isinstance(value, str) and not isinstance(value, Enum) and value != before

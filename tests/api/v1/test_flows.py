@@ -181,6 +181,17 @@ async def test_what_a_flow_says_in_its_fields_is_no_fact(house: House) -> None:
     }
 
 
+async def test_a_purpose_is_one_that_the_rules_know(house: House) -> None:
+    msp = await house.tenant()
+    practice = await house.organization(msp)
+    path = f"/organizations/{practice}/flows"
+    refused = await msp.post(path, {"name": "Flow", "purpose": "convenience", "tls_version": "TLS 1.2"})
+    assert faults(refused) == {("/purpose", "not_allowed"), ("/tls_version", "not_allowed")}
+    assert "treatment" in refused.json()["detail"]
+    flow = await msp.make(path, {"name": "Flow", "purpose": "treatment", "tls_version": "1.2"})
+    assert faults(await msp.patch(f"/flows/{flow['id']}", {"purpose": "fun"})) == {("/purpose", "not_allowed")}
+
+
 async def test_an_end_names_no_patient(house: House) -> None:
     msp = await house.tenant()
     practice = await house.organization(msp)
