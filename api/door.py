@@ -287,7 +287,7 @@ def patch_of(fields: type[BaseModel]) -> dict[str, Any]:
     schema = fields.model_json_schema(ref_template="#/components/schemas/{model}")
     schema.pop("required", None)
     schema.pop("$defs", None)
-    schema["title"] = fields.__name__.removesuffix("Fields") + "Changes"
+    schema["title"] = fields.__name__.removesuffix("Fields").removesuffix("Changes") + "Changes"
     content = {"schema": schema}
     return {
         "requestBody": {

@@ -23,8 +23,10 @@ from pgqueuer.queries import Queries
 
 from domain.jobs import DELIVER, FAN_OUT, RENDER_REPORT
 from domain.outbound import dispatch
+from domain.people.kept_answers import forget_old_answers
 from domain.runtime import Runtime
 from domain.sra import report_files
+from domain.sra.deciding import reopen_all_expired
 
 log = structlog.get_logger()
 
@@ -177,4 +179,6 @@ async def _pause(ended: asyncio.Event, length: timedelta) -> None:
 CHORES: tuple[Chore, ...] = (
     Chore("webhooks.sweep", timedelta(minutes=1), dispatch.sweep),
     Chore("queue.prune_log", timedelta(hours=1), prune_queue_log),
+    Chore("answers.forget", timedelta(hours=1), forget_old_answers),
+    Chore("acceptances.reopen", timedelta(hours=1), reopen_all_expired),
 )

@@ -7,11 +7,11 @@ Kept sealed with the key ring, because an answer may hold a key that is shown on
 from datetime import datetime
 from uuid import UUID
 
-from sqlmodel import Field, SQLModel, col, select
+from sqlmodel import Field, SQLModel
 
 from domain.clock import now
 from domain.database import tenant_session
-from domain.people.tenants import Tenant
+from domain.people.tenants import all_tenants
 from domain.runtime import Runtime
 from domain.tenancy import NOBODYS_TENANT, SYSTEM, Wall, instant
 
@@ -30,9 +30,7 @@ class KeptAnswer(SQLModel, table=True):
 
 async def forget_old_answers(runtime: Runtime) -> None:
     """Delete what is older than 24 hours, tenant by tenant, each behind its own wall."""
-    async with runtime.database.engine.connect() as connection:
-        tenants = list((await connection.execute(select(col(Tenant.id)))).scalars())
-    for tenant_id in (NOBODYS_TENANT, *tenants):
+    for tenant_id in (NOBODYS_TENANT, *await all_tenants(runtime.database)):
         async with tenant_session(runtime.database, Wall(tenant_id), actor=SYSTEM) as session:
             driver = await session.driver()
             await driver.execute(

@@ -14,13 +14,16 @@ from sqlmodel import Field, col, select
 
 from domain.access import Permission, Principal
 from domain.clock import now, rfc3339, today
+from domain.database import tenant_session
 from domain.errors import Conflict, Fault, Forbidden, Invalid
 from domain.events import differences, emit
 from domain.free_text import keep_patients_out
 from domain.people.acting import acting_member
+from domain.people.tenants import all_tenants
+from domain.runtime import Runtime
 from domain.sra.findings import Finding, FindingStatus, Treatment
 from domain.sra.levels import Level, risk_level
-from domain.tenancy import Fields, TenantSession
+from domain.tenancy import SYSTEM, Fields, TenantSession, Wall
 
 
 class DecisionKind(StrEnum):
@@ -103,6 +106,13 @@ async def reopen_expired(session: TenantSession, *, on: date) -> int:
         emit(session, "finding.reopened", finding, differences(before, _standing(finding)))
     await session.flush()
     return len(expired)
+
+
+async def reopen_all_expired(runtime: Runtime) -> None:
+    """The chore: every tenant's expired acceptances, each behind its own wall."""
+    for tenant_id in await all_tenants(runtime.database):
+        async with tenant_session(runtime.database, Wall(tenant_id), actor=SYSTEM) as session:
+            await reopen_expired(session, on=today())
 
 
 def acceptance_state(finding: Finding) -> AcceptanceState | None:

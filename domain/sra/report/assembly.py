@@ -90,7 +90,10 @@ async def assemble(
         vendors=lines.vendors(around),
         findings=tuple(lines.finding(each) for each in findings),
         standards=lines.standards(book, answers, people, documents),
-        plan=tuple(lines.task(task, numbers, findings, people) for task, numbers in tasks),
+        plan=(
+            *(lines.task(task, numbers, findings, people) for task, numbers in tasks),
+            *(lines.treatment(each, people) for each in findings if lines.is_decided(each)),
+        ),
         unknown_facts=lines.unknown_facts(assessment, book),
         undecided_rules=lines.undecided_rules(assessment, book),
         review=rows.Review(

@@ -11,7 +11,7 @@ from domain.sra.answers import Standing, is_gap, standing
 from domain.sra.assessments import Answer, Assessment
 from domain.sra.catalogue import Catalogue, Requirement, Topic
 from domain.sra.documents import Document
-from domain.sra.findings import Finding
+from domain.sra.findings import Finding, FindingStatus, Treatment
 from domain.sra.levels import Level
 from domain.sra.report import rows
 from domain.sra.report.dataset import Method
@@ -180,6 +180,37 @@ def task(task: Task, treated: Sequence[UUID], findings: Iterable[Finding], peopl
         verified_by=people.get(task.verified_by) if task.verified_by else None,
         verified_at=task.verified_at,
         residual_level=Level(task.residual_level) if task.residual_level else None,
+    )
+
+
+WITHOUT_A_TASK = (Treatment.transfer, Treatment.avoid, Treatment.accept)
+
+
+def is_decided(finding: Finding) -> bool:
+    """Whether the finding is treated by a decision rather than by a task."""
+    accepted = finding.status == FindingStatus.accepted
+    return accepted or (finding.status == FindingStatus.open and finding.treatment in WITHOUT_A_TASK[:2])
+
+
+def treatment(finding: Finding, people: Mapping[UUID, str]) -> rows.PlanTask:
+    """A treatment that is a decision: transfer, avoid, or the acceptance that two people signed for."""
+    asked: Mapping[str, Any] = finding.decision.get("acceptance") or {}
+    signer = asked.get("approved_by")
+    acceptance = None
+    if finding.status == FindingStatus.accepted and signer:
+        acceptance = rows.Acceptance(
+            signer=people.get(UUID(signer), "a former member"),
+            at=datetime.fromisoformat(asked["approved_at"]),
+            reason=asked["reason"],
+            expires_on=date.fromisoformat(asked["expires_on"]),
+        )
+    return rows.PlanTask(
+        ref=f"D-{finding.number}",
+        title=finding.title,
+        findings=(finding.number,),
+        treatment=finding.treatment.value if finding.treatment else None,
+        status=finding.status.value,
+        acceptance=acceptance,
     )
 
 
