@@ -4,6 +4,7 @@ Tests speak HTTP. Every test makes its own tenants and cleans nothing up, so a l
 Every answer is held against the contract on its way to the test.
 """
 
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -20,6 +21,21 @@ from domain.settings import Settings, load_settings
 from migrations import migrate
 from tests.contract import Contract, Held
 from tests.makers import House
+
+
+_skipped: list[str] = []
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.skipped:
+        _skipped.append(report.nodeid)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """On the machine that decides, a test that was skipped has not passed."""
+    if os.environ.get("BITEWING_NO_SKIPS") and _skipped:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture(scope="session")
