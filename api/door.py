@@ -6,7 +6,7 @@ The order of refusal is fixed: 401 (who are you), 403 (your role), 404 (not ther
 """
 
 import inspect
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Protocol, TypeVar
 from uuid import UUID
@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 
 from api.credentials import Credentials
 from api.once import Once
+from api.problems import fault_at
 from domain.access import Permission, Principal
 from domain.database import tenant_session
 from domain.errors import Fault, Forbidden, Invalid, Malformed, NotFound, PreconditionFailed
@@ -258,14 +259,6 @@ def faults_of(error: ValidationError) -> list[Fault]:
         fault_at(each["loc"], each["type"], each["msg"])
         for each in error.errors(include_url=False, include_context=False, include_input=False)
     ]
-
-
-def fault_at(place: Sequence[int | str], code: str, detail: str) -> Fault:
-    """A fault at a place of the body, as a JSON pointer (RFC 6901). An empty place is the whole body."""
-    pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in place)
-    if code == "extra_forbidden":
-        return Fault(pointer, "unknown", "There is no such field, or it cannot be set here.")
-    return Fault(pointer, code, detail)
 
 
 async def _changes(request: Request) -> dict[str, Any]:

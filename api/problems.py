@@ -5,7 +5,7 @@ that the caller may not see.
 """
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import asyncpg
@@ -31,6 +31,7 @@ STATUS: Mapping[type[DomainError], int] = {
     errors.PaymentRequired: 402,
     errors.Forbidden: 403,
     errors.NotFound: 404,
+    errors.NotAcceptable: 406,
     errors.Conflict: 409,
     errors.PreconditionFailed: 412,
     errors.TooLarge: 413,
@@ -42,7 +43,6 @@ TITLES = {
     400: errors.Malformed.title,
     404: errors.NotFound.title,
     405: "This resource does not know that method",
-    406: "None of the media types you accept can be had here",
     413: errors.TooLarge.title,
     415: errors.UnsupportedMedia.title,
     429: "Too many requests",
@@ -112,14 +112,17 @@ async def _validation_error(request: Request, error: Exception) -> JSONResponse:
 
 def _fault(each: Mapping[str, Any]) -> Fault:
     where, *path = each["loc"]
-    pointer = "/" + "/".join(_escape(str(part)) for part in path) if where == "body" else "/".join(map(str, each["loc"]))
-    code = "unknown" if each["type"] == "extra_forbidden" else each["type"]
-    detail = "There is no such field, or it cannot be set here." if code == "unknown" else each["msg"]
-    return Fault(pointer if path or where != "body" else "", code, detail)
+    if where == "body":
+        return fault_at(path, each["type"], each["msg"])
+    return Fault("/".join(map(str, each["loc"])), each["type"], each["msg"])
 
 
-def _escape(part: str) -> str:
-    return part.replace("~", "~0").replace("/", "~1")
+def fault_at(place: Sequence[int | str], code: str, detail: str) -> Fault:
+    """A fault at a place of the body, as a JSON pointer (RFC 6901). An empty place is the whole body."""
+    pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in place)
+    if code == "extra_forbidden":
+        return Fault(pointer, "unknown", "There is no such field, or it cannot be set here.")
+    return Fault(pointer, code, detail)
 
 
 async def _http_exception(request: Request, error: Exception) -> JSONResponse:
@@ -167,6 +170,9 @@ async def _driver_error(request: Request, error: Exception) -> JSONResponse:
         return problem(request, 409, code="sealed", title=errors.Conflict.title, detail=f"{error.args[0]}.")
     if isinstance(error, asyncpg.DataError):
         return await _domain_error(request, _does_not_fit())
+    if isinstance(error, asyncpg.InsufficientPrivilegeError) and "row-level security" in str(error):
+        detail = "This would stand outside the organizations to which your access is narrowed."
+        return await _domain_error(request, errors.Forbidden(detail))
     if isinstance(
         error,
         asyncpg.LockNotAvailableError

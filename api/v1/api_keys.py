@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from sqlmodel import col
 
 from api.door import Inside, door_router, may, this
-from api.pages import Listing, Page, Paged
+from api.pages import Listing, Page, Paged, filters_of
 from domain.access import Permission
 from domain.errors import Forbidden
 from domain.people import api_keys
@@ -39,13 +39,14 @@ class NewApiKeyOut(ApiKeyOut):
     """The key itself. Shown this once."""
 
 
-KEYS = Listing(ApiKeyOut, ApiKey, sorts={"created_at": col(ApiKey.created_at)})
+KEYS = Listing(ApiKeyOut, ApiKey, sorts={"created_at": col(ApiKey.created_at)}, filters=filters_of(ApiKey, "member_id"))
 
 
 @router.get("/api-keys", response_model=Page[ApiKeyOut])
 async def list_api_keys(by: Reader, window: Paged) -> Response:
-    """Every key of this tenant, revoked ones too, oldest first."""
-    return await KEYS.page(by, window)
+    """Every key of this tenant, revoked ones too, oldest first; one's own for those narrowed to some organizations."""
+    narrowed = by.principal.organization_ids is not None
+    return await KEYS.page(by, window, member_id=by.principal.actor.member_id if narrowed else None)
 
 
 @router.post("/api-keys", status_code=201, response_model=NewApiKeyOut)
@@ -60,10 +61,12 @@ async def make_api_key(by: Writer, fields: ApiKeyFields) -> NewApiKeyOut:
 
 @router.get("/api-keys/{api_key_id}", response_model=ApiKeyOut)
 async def read_api_key(by: Reader, key: ThisKey) -> ApiKey:
+    api_keys.refuse_further_reaching(key, by.principal)
     return key
 
 
 @router.delete("/api-keys/{api_key_id}", status_code=204)
 async def revoke_api_key(by: Writer, key: ThisKey) -> None:
     """End a key at once. It stays in the list, because the audit trail names it."""
+    api_keys.refuse_further_reaching(key, by.principal)
     await api_keys.revoke(by.session, key)

@@ -14,7 +14,7 @@ from sqlmodel import Field, col, select
 
 from domain.access import EVERYTHING, ROLES, Permission, Principal
 from domain.clock import now, today
-from domain.errors import Fault, Invalid, Unauthenticated
+from domain.errors import Fault, Invalid, NotFound, Unauthenticated
 from domain.events import emit
 from domain.keyring import fingerprint
 from domain.people.members import Member
@@ -85,6 +85,12 @@ async def issue(session: TenantSession, fields: ApiKeyFields, *, maker: Principa
     await session.save(key)
     emit(session, "api_key.created", key, {"name": key.name, "scopes": key.scopes})
     return key, text
+
+
+def refuse_further_reaching(key: ApiKey, principal: Principal) -> None:
+    """Who is narrowed to some organizations has to do with their own keys only: a colleague's may reach further."""
+    if principal.organization_ids is not None and key.member_id != principal.actor.member_id:
+        raise NotFound(key.noun)
 
 
 async def revoke(session: TenantSession, key: ApiKey) -> None:

@@ -1,22 +1,24 @@
 """Answering a topic: what a person says, checked against what may be said, and kept with who said it and when."""
 
 from typing import Any
+from uuid import UUID
 
 from sqlmodel import Field, col, select
 
 from domain.clock import now
-from domain.errors import Conflict, NotFound
+from domain.errors import Conflict, Fault, Invalid, NotFound
 from domain.events import emit
 from domain.sra import answers
 from domain.sra.assessments import Answer, AnswerSource, Assessment, AssessmentStatus
 from domain.sra.catalogue import catalogue
+from domain.sra.documents import Document
 from domain.tenancy import Fields, TenantSession
 
 
 class EvidenceFields(Fields):
     """What shows that an answer is true: a stored document, or words that say where it can be seen."""
 
-    document_id: str | None = None
+    document_id: UUID | None = Field(default=None, description="Among this organization's documents.")
     reference: str | None = Field(default=None, max_length=500)
 
 
@@ -41,7 +43,8 @@ async def answer_topic(session: TenantSession, assessment: Assessment, topic_id:
     refuse_unless_open(assessment)
     answer = await fetch_answer(session, assessment, topic_id, lock=True)
     topic = catalogue(assessment.edition).topic_by_id[topic_id]
-    evidence: list[dict[str, Any]] = [each.model_dump(exclude_none=True) for each in fields.evidence]
+    await _refuse_absent_evidence(session, assessment, fields)
+    evidence: list[dict[str, Any]] = [each.model_dump(mode="json", exclude_none=True) for each in fields.evidence]
     reply = answers.Reply(fields.state, fields.rationale, fields.alternative, evidence)
     state = answers.check(topic, reply)
     before = answer.state
@@ -54,6 +57,26 @@ async def answer_topic(session: TenantSession, assessment: Assessment, topic_id:
     await session.flush()
     emit(session, "answer.given", answer, {"topic_id": topic_id, "state": {"from": before, "to": answer.state}})
     return answer
+
+
+async def _refuse_absent_evidence(session: TenantSession, assessment: Assessment, fields: AnswerFields) -> None:
+    """Evidence that is not there, or is another organization's, shows nothing."""
+    named = {place: each.document_id for place, each in enumerate(fields.evidence) if each.document_id is not None}
+    if not named:
+        return
+    there = select(Document.id).where(
+        col(Document.id).in_(set(named.values())),
+        col(Document.organization_id) == assessment.organization_id,
+        col(Document.archived_at).is_(None),
+    )
+    found = set((await session.execute(there)).scalars())
+    faults = [
+        Fault(f"/evidence/{place}/document_id", "unknown_reference", "There is no such document here.")
+        for place, document_id in named.items()
+        if document_id not in found
+    ]
+    if faults:
+        raise Invalid(faults)
 
 
 def refuse_unless_open(assessment: Assessment) -> None:
