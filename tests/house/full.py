@@ -3,6 +3,7 @@
 Two houses are built by the same steps, so each id of one has its counterpart in the other: what a stranger would try.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +11,7 @@ from uuid import UUID
 
 import httpx
 
-from domain.clock import today
+from domain.clock import new_id, today
 from tests.makers import (
     Caller,
     House,
@@ -56,10 +57,11 @@ class Recorder(Caller):
     def __init__(self, owner: Caller) -> None:
         super().__init__(owner.http, owner.api_key, owner.tenant_id, owner.member_id)
         self.made: list[Made] = []
+        self.recording = True
 
     async def request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         response = await super().request(method, path, **arguments)
-        if method in {"POST", "PUT"} and response.status_code < 300:
+        if self.recording and method in {"POST", "PUT"} and response.status_code < 300:
             self.made.append(Made(method, path, arguments.get("json"), response.json()))
         return response
 
@@ -80,6 +82,14 @@ class FullHouse:
     def organization(self) -> str:
         return self.ids["organization_id"]
 
+    @property
+    def organization_id(self) -> UUID:
+        return UUID(self.organization)
+
+    def renewed(self, body: Any) -> Any:
+        """The same words with another mark, where no two things may have the same."""
+        return json.loads(json.dumps(body).replace(self.mark, f"again{new_id().hex[-12:]}"))
+
     def counterparts(self, other: "FullHouse") -> dict[str, str]:
         """For each id that came up while this house was built, the id at the same place in the other."""
         steps = zip(self.owner.made, other.owner.made, strict=True)
@@ -90,8 +100,8 @@ class FullHouse:
 def _ids(answer: Any) -> Iterator[str]:
     """The ids in an answer, in order."""
     if isinstance(answer, Mapping):
-        for name in sorted(answer, key=str):  # pyright: ignore[reportUnknownArgumentType]  JSON
-            yield from _ids(answer[name])
+        for _, value in sorted(answer.items(), key=str):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType, reportUnknownMemberType]  JSON
+            yield from _ids(value)
     elif isinstance(answer, list):
         for each in answer:  # pyright: ignore[reportUnknownVariableType]  JSON
             yield from _ids(each)
@@ -120,6 +130,7 @@ async def build(house: House, mark: str) -> FullHouse:
     await _agreements(full, practice=practice, vendor=vendor, document=document)
     await _analysis(full, practice=practice, document=document)
     await _account(full)
+    owner.recording = False
     return full
 
 

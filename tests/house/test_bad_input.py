@@ -161,7 +161,8 @@ def hostile(leaf: Leaf) -> Iterator[tuple[Any, bool]]:
     """Values that do not belong at a place, and whether they may be taken all the same."""
     kind, form = leaf.schema.get("type"), leaf.schema.get("format")
     if kind is None:
-        yield from ((text, True) for text in (*UNWRITABLE, *HOSTILE_OBJECTS, 10**400, []))
+        anything: tuple[Any, ...] = (*UNWRITABLE, *HOSTILE_OBJECTS, 10**400, [])
+        yield from ((each, True) for each in anything)
     if kind == "string":
         yield from ((text, False) for text in UNWRITABLE)
         yield "x" * 100_000, "enum" not in leaf.schema and form is None and "maxLength" not in leaf.schema
@@ -187,17 +188,12 @@ def valid_body_of(operation: Operation, house: FullHouse) -> dict[str, Any]:
     if operation.method == "PATCH":
         return {}
     made = made_at(operation, house)
-    return {} if made is None else renewed(made.body or {}, house)
+    return {} if made is None else house.renewed(made.body or {})
 
 
 def made_at(operation: Operation, house: FullHouse) -> Made | None:
     path = operation.at(house.ids)
     return next((each for each in reversed(house.owner.made) if (each.method, each.path) == (operation.method, path)), None)
-
-
-def renewed(body: Any, house: FullHouse) -> Any:
-    fresh = f"again{new_id().hex[-12:]}"
-    return json.loads(json.dumps(body).replace(house.mark, fresh))
 
 
 async def send_raw(

@@ -6,13 +6,13 @@ What is not yours is 404, never 403: a stranger does not even learn that it is t
 
 from collections.abc import AsyncIterator
 from typing import Any
-from uuid import UUID
 
 import httpx
 import pytest
 import pytest_asyncio
 
 from domain.access import EVERYTHING, Role
+from domain.runtime import Runtime
 from tests.house.catalog import Eyes
 from tests.house.full import FullHouse
 from tests.house.operations import Operation, document, each_operation, operations
@@ -125,7 +125,7 @@ async def test_a_stranger_with_one_right_id(theirs: FullHouse, mine: FullHouse, 
 
 
 @pytest_asyncio.fixture(scope="module")
-async def narrowed(http: httpx.AsyncClient, runtime: Any, theirs: FullHouse) -> Caller:
+async def narrowed(http: httpx.AsyncClient, runtime: Runtime, theirs: FullHouse) -> Caller:
     """An owner of the same tenant, but for the other organization only: every permission, and the second wall."""
     return await House(http, runtime).member(theirs.owner, Role.owner, organizations=[theirs.other_organization])
 
@@ -134,7 +134,7 @@ async def narrowed(http: httpx.AsyncClient, runtime: Any, theirs: FullHouse) -> 
 async def test_a_colleague_narrowed_to_another_organization(
     theirs: FullHouse, narrowed: Caller, eyes: Eyes, operation: Operation
 ) -> None:
-    hidden = await eyes.ids_in(UUID(theirs.organization))
+    hidden = await eyes.ids_in(theirs.organization_id)
     named = {theirs.ids[name] for name in operation.placeholders}
     before = await eyes.rows_of(theirs.owner.tenant_id)
     answer = await send(narrowed, operation, theirs.ids)
