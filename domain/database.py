@@ -23,11 +23,17 @@ class WalledConnection(asyncpg.Connection):  # pyright: ignore[reportMissingType
     """An asyncpg connection that appends the wall to every BEGIN it sends."""
 
     opening: str = ""
+    broke_off: bool = False
+    """A BEGIN did not come through. What the connection is in then, nobody knows; asyncpg would go on with a savepoint."""
 
     async def execute(self, query: str, *args: object, timeout: float | None = None) -> str:
-        if self.opening and query.startswith("BEGIN"):
-            query = f"{query} {self.opening}"
-        return await super().execute(query, *args, timeout=timeout)
+        if not query.startswith("BEGIN"):
+            return await super().execute(query, *args, timeout=timeout)
+        try:
+            return await super().execute(f"{query} {self.opening}", *args, timeout=timeout)
+        except BaseException:
+            self.broke_off = True
+            raise
 
 
 def _dump_json(value: Any) -> str:
@@ -71,19 +77,30 @@ class Database:
 
     @asynccontextmanager
     async def inside(self, wall: Wall, *, read_only: bool = False) -> AsyncGenerator[AsyncConnection]:
-        """A pooled connection whose transactions open inside ``wall``."""
+        """A pooled connection whose transactions open inside ``wall``.
+
+        Whoever is cancelled half-way leaves a connection of which nobody knows what it is in: perhaps a transaction inside
+        his wall. Such a connection is closed, never handed to the next.
+        """
         async with self._gate, self.engine.connect() as connection:
             driver = (await connection.get_raw_connection()).driver_connection
             assert isinstance(driver, WalledConnection)
             opening = (READ_ONLY if read_only else "") + wall.opening()
             driver.opening = opening if self._one_message else ""
+            sound = False
             try:
                 if not self._one_message:
                     await connection.exec_driver_sql("SELECT 1")
                     await driver.execute(opening)
                 yield connection
+                sound = True
+            except Exception:
+                sound = True
+                raise
             finally:
                 driver.opening = ""
+                if not sound or driver.broke_off:
+                    await connection.invalidate()
 
 
 @asynccontextmanager
