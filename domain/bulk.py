@@ -6,6 +6,7 @@ column to value; nothing here checks or tells anything, which the verbs do.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from itertools import islice
 from typing import Any
 
@@ -19,6 +20,8 @@ from domain.tenancy import TenantOwned, TenantSession
 
 AT_ONCE = 5_000
 """Rows in one statement, so that none runs into the statement timeout."""
+GIVEN = frozenset({"tenant_id", "id", "created_at", "updated_at", "version"})
+"""Columns that every row has and no verb sets."""
 KEPT = frozenset({"tenant_id", "id", "created_at", "organization_id"})
 """Columns that no update touches."""
 Values = dict[str, Any]
@@ -59,8 +62,29 @@ async def update_rows(session: TenantSession, kind: type[TenantOwned], rows: Ite
         await (await session.driver()).execute(statement, _text(batch), now(), session.tenant_id)
 
 
-def column_names(kind: type[TenantOwned]) -> Sequence[str]:
-    return [column.name for column in inspect(kind).columns]
+def blank_row(kind: type[TenantOwned], /, **values: Any) -> Values:
+    """A new row with the defaults of its table; ``values`` are those that are known already."""
+    row = {name: deepcopy(default) for name, default in _defaults(kind).items()}
+    return {**row, "id": new_id(), **values}
+
+
+def _defaults(kind: type[TenantOwned]) -> Values:
+    table = _table(kind)
+    if table not in _DEFAULTS:
+        fields = {name: kind.model_fields[name] for name in column_names(kind) if name not in GIVEN}
+        _DEFAULTS[table] = {
+            name: None if field.is_required() else field.get_default(call_default_factory=True)
+            for name, field in fields.items()
+        }
+    return _DEFAULTS[table]
+
+
+_DEFAULTS: dict[str, Values] = {}
+"""By table: thousands of rows begin alike."""
+
+
+def column_names(kind: type[TenantOwned]) -> tuple[str, ...]:
+    return tuple(column.name for column in inspect(kind).columns)
 
 
 def _table(kind: type[TenantOwned]) -> str:

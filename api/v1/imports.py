@@ -14,9 +14,9 @@ from starlette.datastructures import UploadFile
 from api.door import Inside, ThisOrganization, door_router, faults_of, may, this
 from api.pages import Listing, Page, Paged, PagedAndSorted, filters_of
 from domain.access import Permission
-from domain.clock import now
 from domain.errors import Fault, Invalid, Malformed, UnsupportedMedia
 from domain.free_text import keep_patients_out
+from domain.inventory.claims import SURVEY
 from domain.inventory.import_reports import Report
 from domain.inventory.import_runs import ImportRow, ImportRun, ImportStatus, RowOutcome
 from domain.inventory.importing import Export, import_export
@@ -24,6 +24,7 @@ from domain.inventory.imports.columns import ColumnMapping
 from domain.inventory.imports.source import SOURCES
 from domain.inventory.organizations import Organization
 from domain.inventory.sent_files import SentFile
+from domain.inventory.surveying import take_survey
 from domain.tenancy import Fields, TenantSession
 
 router = door_router("imports")
@@ -31,7 +32,7 @@ Reader = Annotated[Inside, may(Permission.imports_read)]
 Writer = Annotated[Inside, may(Permission.imports_write)]
 ThisImport = Annotated[ImportRun, this(ImportRun)]
 Verb = Callable[[TenantSession, Organization, Export], Awaitable[Report]]
-VERBS: Mapping[str, Verb] = dict.fromkeys(SOURCES, import_export)
+VERBS: Mapping[str, Verb] = {**dict.fromkeys(SOURCES, import_export), SURVEY: take_survey}
 FIRST_ROWS = 200
 MOST_FILES = 10
 DRY_RUN = "This was a dry run: nothing was kept, and this report cannot be read again."
@@ -230,7 +231,7 @@ async def import_devices(by: Writer, organization: ThisOrganization, sent: Sent,
     export = Export(
         source=fields.source,
         files=files,
-        as_of=fields.as_of or now(),
+        as_of=fields.as_of,
         timezone=fields.timezone,
         mapping=ColumnMapping(fields.mapping.columns, fields.mapping.date_format),
         dry_run=fields.dry_run,

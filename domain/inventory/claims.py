@@ -143,7 +143,7 @@ def believe(card: Card, name: str, claim: Claim, *, over: frozenset[str]) -> Non
         if held_by == PERSON and claim.value is not None and not _same(card.value(name), claim.value):
             said = {PERSON: card.value(name), claim.voice: claim.value}
             card.disagreements.append(Disagreement(name, said, card.value(name)))
-        if held_by not in over:
+        if held_by not in over or (claim.value is None and held_by != claim.voice):
             return
     mark = _kept_confirmation(card, name, claim) if claim.value is not None else None
     card.put(name, claim.value, mark)

@@ -72,6 +72,7 @@ async def keep_report(session: TenantSession, organization: Organization, report
         ImportRun(
             organization_id=organization.id,
             source=report.source,
+            made_by=session.actor.member_id,
             as_of=report.as_of,
             status=ImportStatus.completed,
             counts=dict(report.counts),

@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlmodel import col, func, select
 
 from domain.bulk import insert_rows, read_rows, update_rows
+from domain.clock import now
 from domain.errors import Invalid
 from domain.events import differences, emit
 from domain.free_text import CODE, keep_patients_out
@@ -41,11 +42,11 @@ LONGEST_ID = 255
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """What was sent, and how it is to be read. ``as_of`` is when it was made."""
+    """What was sent, and how it is to be read. ``as_of`` is when it was made; None: it says so itself, or just now."""
 
     source: str
     files: Sequence[SentFile]
-    as_of: datetime
+    as_of: datetime | None = None
     timezone: str = "UTC"
     mapping: ColumnMapping = field(default_factory=ColumnMapping)
     dry_run: bool = False
@@ -63,8 +64,8 @@ class Subject:
 async def import_export(session: TenantSession, organization: Organization, export: Export) -> Report:
     """Bring the inventory up to what the export says. Raises UnreadableImport when nothing of it can be read."""
     refuse_what_is_no_export(export.files)
-    parts = {file.part: file.content for file in export.files}
-    parsed = await asyncio.to_thread(_parsed, export, parts)
+    as_of = export.as_of or now()
+    parsed = await asyncio.to_thread(_parsed, export, as_of)
     await one_import_at_a_time(session, organization)
     ours = col(Device.organization_id) == organization.id
     cards = [Card(values, is_new=False) for values in await read_rows(session, Device, ours, lock=not export.dry_run)]
@@ -72,18 +73,18 @@ async def import_export(session: TenantSession, organization: Organization, expo
     sites = {each["id"]: each["rmm_site"] for each in locations}
     doubtful = any(may_hold_patients(file.content) for file in export.files)
     found = await asyncio.to_thread(match_devices, export.source, parsed.rows, cards, sites)
-    report = Report(export.source, export.as_of, _described(export, parsed))
+    report = Report(export.source, as_of, _described(export, parsed))
     decided = _Decided(
         report,
         {same(site): id for id, site in sites.items() if site},
         doubtful,
         await _refused(session, parsed) if doubtful else {},
     )
-    await asyncio.to_thread(_decide, decided, parsed, export, found, organization.id)
+    await asyncio.to_thread(_decide, decided, parsed, found, organization.id)
     _tell_the_rest(report, parsed)
-    gone = _gone(export.source, cards, decided) if await _is_whole_and_latest(session, organization, export, parsed) else []
+    gone = _gone(export.source, cards, decided) if await _is_whole_and_latest(session, organization, report, parsed) else []
     for card in gone:
-        card.values["stale_since"] = export.as_of
+        card.values["stale_since"] = as_of
     report.unmatched = sorted(
         {card.values["hostname"] for card in decided.cards if card.values["kind"] == DeviceKind.unclassified}
     )
@@ -115,11 +116,11 @@ def _operating_systems() -> OperatingSystems:
     return OperatingSystems(catalogue().os_lifecycles)
 
 
-def _parsed(export: Export, parts: Mapping[str, bytes]) -> ParsedImport:
+def _parsed(export: Export, as_of: datetime) -> ParsedImport:
     parsed = parse(
         export.source,
-        parts,
-        as_of=export.as_of,
+        {file.part: file.content for file in export.files},
+        as_of=as_of,
         operating_systems=_operating_systems(),
         timezone=export.timezone,
         mapping=export.mapping,
@@ -144,7 +145,7 @@ async def _refused(session: TenantSession, parsed: ParsedImport) -> dict[int, st
     return refused
 
 
-def _decide(decided: _Decided, parsed: ParsedImport, export: Export, found: Mapping[int, Card], organization_id: UUID) -> None:
+def _decide(decided: _Decided, parsed: ParsedImport, found: Mapping[int, Card], organization_id: UUID) -> None:
     report = decided.report
     for place, device in enumerate(parsed.rows):
         raw, was_removed = storable_row(device.raw) if decided.doubtful else (device.raw, False)
@@ -163,7 +164,7 @@ def _decide(decided: _Decided, parsed: ParsedImport, export: Export, found: Mapp
             detail = "The device was archived here and stays so. Restore it, or remove it from the source."
             outcome, code = RowOutcome.skipped, "archived"
         else:
-            measure(card, device, source=export.source, as_of=export.as_of, location_of=decided.location_of)
+            measure(card, device, source=report.source, as_of=report.as_of, location_of=decided.location_of)
             decided.cards.append(card)
             report.conflicts += [each.as_json(f"asset:{card.values['id']}") for each in card.disagreements]
             outcome, code, detail = _outcome(card), None, None
@@ -213,14 +214,14 @@ def _gone(source: str, cards: Sequence[Card], decided: _Decided) -> list[Card]:
 
 
 async def _is_whole_and_latest(
-    session: TenantSession, organization: Organization, export: Export, parsed: ParsedImport
+    session: TenantSession, organization: Organization, report: Report, parsed: ParsedImport
 ) -> bool:
     """Only a whole export that is not older than the last one can show that a device has gone."""
     statement = select(func.max(ImportRun.as_of)).where(
-        col(ImportRun.organization_id) == organization.id, col(ImportRun.source) == export.source
+        col(ImportRun.organization_id) == organization.id, col(ImportRun.source) == report.source
     )
     last = (await session.execute(statement)).scalar()
-    return not parsed.remarks and (last is None or last <= export.as_of)
+    return not parsed.remarks and (last is None or last <= report.as_of)
 
 
 async def _write(session: TenantSession, cards: Sequence[Card]) -> None:

@@ -6,12 +6,13 @@ no survey and no person has classified stays ``unclassified``.
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
 from uuid import UUID
 
-from domain.clock import new_id, rfc3339
+from domain.bulk import blank_row
+from domain.clock import rfc3339
 from domain.inventory.claims import PERSON, SURVEY, Card, Claim, Disagreement, Mark, believe, settle
 from domain.inventory.device_matching import same
+from domain.inventory.devices import Device
 from domain.inventory.imports.normal_form import ImportedDevice
 from domain.inventory.kinds import AssetStatus, DeviceKind
 from domain.inventory.reconcile import measured_facts
@@ -26,14 +27,7 @@ SYSTEM = ("os_name", "os_edition", "os_build")
 
 def blank_device(organization_id: UUID) -> Card:
     """The card of a machine that is new to the inventory."""
-    values: dict[str, Any] = {
-        "id": new_id(), "organization_id": organization_id, "name": None, "kind": DeviceKind.unclassified,
-        "status": AssetStatus.active, "location_id": None, "hostname": None, "serial": None, "owner": None, "os_name": None,
-        "os_edition": None, "os_build": None, "encryption_at_rest": None, "last_seen_at": None, "ref": None, "facts": {},
-        "provenance": {}, "os_key": None, "os_candidates": [], "os_supported_until": None, "source": None, "source_id": None,
-        "stale_since": None, "archived_at": None,
-    }  # fmt: skip
-    return Card(values, is_new=True)
+    return Card(blank_row(Device, organization_id=organization_id, kind=DeviceKind.unclassified), is_new=True)
 
 
 def measure(card: Card, device: ImportedDevice, *, source: str, as_of: datetime, location_of: Mapping[str, UUID]) -> None:
