@@ -2,10 +2,14 @@
 
 import asyncio
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from domain.access import Role
+from domain.database import tenant_session
+from domain.inventory.devices import Device
+from domain.tenancy import SYSTEM, Wall
 from tests.makers import Caller, House, expect
 
 FIREWALL_END = {"manufacturer_supported_until": "2020-01-01"}
@@ -88,6 +92,20 @@ async def test_what_its_operating_system_is_follows_from_what_is_said_of_it(hous
 
     nothing = expect(await msp.patch(f"/devices/{device['id']}", {"os_name": None}), 200)
     assert (nothing["os_candidates"], nothing["os_support"]) == ([], "unknown")
+
+
+async def test_what_an_import_recognised_stays_until_a_person_speaks_of_it(house: House) -> None:
+    """An import may know more than the columns keep, such as the release; a change of the owner must not undo it."""
+    msp = await house.tenant()
+    practice = await house.organization(msp)
+    device = await enroll(msp, practice, os_name="Windows 11")
+    async with tenant_session(house.runtime.database, Wall(msp.tenant_id), actor=SYSTEM) as session:
+        row = await session.fetch(Device, UUID(device["id"]))
+        row.os_key, row.os_candidates = "windows:11-24h2-w", ["windows:11-24h2-w"]
+    owned = expect(await msp.patch(f"/devices/{device['id']}", {"owner": "MSP", "os_name": "Windows 11"}), 200)
+    assert owned["os_key"] == "windows:11-24h2-w"
+    spoken = expect(await msp.patch(f"/devices/{device['id']}", {"os_edition": "Enterprise", "os_build": "26200"}), 200)
+    assert spoken["os_key"] == "windows:11-25h2-e"
 
 
 @pytest.mark.parametrize(
