@@ -27,6 +27,7 @@ from domain.people.kept_answers import forget_old_answers
 from domain.runtime import Runtime
 from domain.sra import report_files
 from domain.sra.deciding import reopen_all_expired
+from domain.tenancy import NOBODYS_TENANT, Wall
 
 log = structlog.get_logger()
 
@@ -166,7 +167,7 @@ async def _do_chores(runtime: Runtime, queue: Queries, ended: asyncio.Event) -> 
 
 async def prune_queue_log(runtime: Runtime) -> None:
     """Forget what became of jobs long ago; the queue itself keeps that for ever."""
-    async with runtime.database.engine.begin() as connection:
+    async with runtime.database.inside(Wall(NOBODYS_TENANT)) as connection, connection.begin():
         for table in ("pgqueuer_log", "pgqueuer_statistics"):
             await connection.exec_driver_sql(f"delete from {table} where created < now() - $1::interval", (KEPT_LOG,))  # noqa: S608  our own names
 

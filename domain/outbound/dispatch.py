@@ -25,10 +25,11 @@ from domain.outbound.event_types import TEST
 from domain.outbound.retries import Outcome
 from domain.outbound.signing import sign
 from domain.runtime import Runtime
-from domain.tenancy import SYSTEM, TenantSession, Wall
+from domain.tenancy import NOBODYS_TENANT, SYSTEM, TenantSession, Wall
 
 OVERDUE = timedelta(seconds=30)
 SET_ASIDE_FOR = timedelta(hours=1)
+EVENTS_AT_ONCE = 1_000
 TENANTS_AT_ONCE = 1_000
 DELIVERIES_AT_ONCE = 1_000
 
@@ -47,9 +48,13 @@ class Attempt:
 
 
 async def fan_out(runtime: Runtime, payload: Mapping[str, Any]) -> None:
-    """The job behind every commit with events that somebody listens to."""
-    async with tenant_session(runtime.database, Wall(UUID(payload["tenant_id"])), actor=SYSTEM) as session:
-        await deliveries.fan_out(session, after_sequence=payload["after_sequence"], up_to_sequence=payload["up_to_sequence"])
+    """The job behind every commit with events that somebody listens to. A large import is fanned out piece by piece; one
+    that is cut short begins again from the start, and what is there already stays as it is."""
+    first, last = payload["after_sequence"], payload["up_to_sequence"]
+    for start in range(first, last, EVENTS_AT_ONCE):
+        async with tenant_session(runtime.database, Wall(UUID(payload["tenant_id"])), actor=SYSTEM) as session:
+            end = min(start + EVENTS_AT_ONCE, last)
+            await deliveries.fan_out(session, after_sequence=start, up_to_sequence=end)
 
 
 async def deliver(runtime: Runtime, payload: Mapping[str, Any]) -> None:
@@ -177,7 +182,7 @@ async def sweep(runtime: Runtime) -> None:
     Tenants are visited in turn, a thousand each time, each inside its own wall. A delivery whose job was set aside after
     it had failed again and again in our own code is left alone for an hour, and then tried anew.
     """
-    async with runtime.database.engine.begin() as connection:
+    async with runtime.database.inside(Wall(NOBODYS_TENANT)) as connection, connection.begin():
         await connection.exec_driver_sql(
             "delete from pgqueuer where entrypoint = $1 and status = 'failed' and updated < now() - $2::interval",
             (DELIVER, SET_ASIDE_FOR),

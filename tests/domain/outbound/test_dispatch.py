@@ -10,7 +10,7 @@ import pytest
 
 from domain.database import tenant_session
 from domain.outbound import dispatch
-from domain.outbound.deliveries import send_test
+from domain.outbound.deliveries import Delivery, send_test
 from domain.outbound.endpoints import WebhookEndpoint
 from domain.runtime import Runtime
 from domain.tenancy import SYSTEM, Wall
@@ -99,18 +99,23 @@ async def test_a_delivery_that_we_cannot_sign_waits_until_we_can(
         heard.arrivals[0].verified_by(endpoint["secret"])
 
 
-async def test_a_fan_out_that_runs_twice_doubles_nothing(house: House, runtime: Runtime) -> None:
+@pytest.mark.parametrize("at_once", [1, 2, 1_000])
+async def test_a_fan_out_that_runs_twice_doubles_nothing(
+    house: House, runtime: Runtime, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(dispatch, "EVENTS_AT_ONCE", at_once)
     msp = await house.tenant()
     async with listening() as heard:
         endpoint = await listen(msp, heard, "organization.*")
-        await house.organization(msp)
+        for _ in range(3):
+            await house.organization(msp)
         last = (await msp.all("/events"))[-1]["sequence"]
         async with working(runtime):
-            await settled(msp, endpoint, delivered=1)
+            await settled(msp, endpoint, delivered=3)
             job = {"tenant_id": str(msp.tenant_id), "after_sequence": 0, "up_to_sequence": last}
             await asyncio.gather(*(dispatch.fan_out(runtime, job) for _ in range(3)))
-            await settled(msp, endpoint, delivered=1)
-        assert len(heard.arrivals) == 1
+            await settled(msp, endpoint, delivered=3)
+        assert len({each.id for each in heard.arrivals}) == len(heard.arrivals) == 3
 
 
 async def test_a_job_that_is_out_of_date_sends_nothing(house: House, runtime: Runtime) -> None:
@@ -150,3 +155,19 @@ async def test_an_answer_that_comes_late_does_not_undo_a_resend(house: House, ru
         assert [each["response_status"] for each in found["history"]] == [500], "noted all the same"
         async with working(runtime):
             await settled(msp, endpoint, delivered=1)
+
+
+async def test_a_resend_and_an_answer_at_the_same_moment_do_not_overwrite_each_other(house: House, runtime: Runtime) -> None:
+    msp = await house.tenant()
+    async with listening() as heard:
+        endpoint = await listen(msp, heard, enabled=False)
+        delivery = expect(await msp.post(f"/webhook-endpoints/{endpoint['id']}/test"), 202)
+        async with tenant_session(runtime.database, Wall(msp.tenant_id), actor=SYSTEM) as session:
+            row = await session.fetch(Delivery, UUID(delivery["id"]), lock=True)
+            row.attempts += 1
+            await session.flush()
+            resending = asyncio.create_task(msp.post(f"/deliveries/{delivery['id']}/resend"))
+            await asyncio.sleep(0.2)
+            assert not resending.done(), "it waits for the answer to be noted"
+        expect(await resending, 202)
+        assert (await msp.get(f"/deliveries/{delivery['id']}")).headers["etag"] == '"3"', "one attempt, then one resend"
