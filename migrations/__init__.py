@@ -16,6 +16,8 @@ from sqlalchemy.pool import NullPool
 from domain.clock import today
 
 MONTHS_AHEAD = 14
+LOCK = 6_237_119_400_117
+"""The advisory lock of whoever migrates."""
 
 
 def configuration() -> Config:
@@ -58,6 +60,7 @@ def _upgrade(connection: Connection) -> None:
     config = configuration()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+    connection.exec_driver_sql(f"select pg_advisory_xact_lock({LOCK})")
     existing = frozenset(connection.exec_driver_sql("select relname from pg_class where relname like 'event_20%'").scalars())
     wall = f"{TENANT} and {within_organizations('organization_id')}"
     for statement in monthly_partitions("event", _this_month(), MONTHS_AHEAD, existing=existing, wall=wall):
