@@ -76,7 +76,7 @@ class Credentials:
         while len(self._known) > KNOWN_AT_MOST:
             self._known.popitem(last=False)
 
-    def _forget_all(self, *_notification: object) -> None:
+    def forget_all(self, *_notification: object) -> None:
         """Revocations are rare and the memory is cheap to fill again, so one of them empties it."""
         self._generation += 1
         self._known.clear()
@@ -86,14 +86,14 @@ class Credentials:
             try:
                 connection = await self._database.connect()
                 try:
-                    await connection.add_listener(REVOKED, self._forget_all)
+                    await connection.add_listener(REVOKED, self.forget_all)
                     self._listening = True
                     while not connection.is_closed():
                         await asyncio.sleep(1)
                         await connection.execute("SELECT 1")
                 finally:
                     self._listening = False
-                    self._forget_all()
+                    self.forget_all()
                     await connection.close(timeout=1)
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
                 log.warning("credentials.listener_lost", error=type(error).__name__)

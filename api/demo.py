@@ -177,7 +177,7 @@ class Walk:
         step = self._step("Answering the guided questions", len(topics))
         interview: dict[str, dict[str, Any]] = json.loads(_sample("interview.json"))
         for topic in topics:
-            reply = _confirmed(topic) or interview[topic["id"]]
+            reply = interview.get(topic["id"]) or _confirmed(topic)
             await self._send("PUT", f"/assessments/{assessment['id']}/answers/{topic['id']}", json=reply)
             self._bar.advance(step)
 
@@ -265,11 +265,13 @@ class Walk:
             after = {"after": page["next"]}
 
 
-def _confirmed(topic: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The proposed answer, said in a person's name, with what it rests on as its reason; None where nothing is proposed."""
+def _confirmed(topic: Mapping[str, Any]) -> dict[str, Any]:
+    """What the interview did not touch: the proposed answer, said in a person's name with what it rests on; without a
+    proposal, that nobody knows.
+    """
     proposal: Mapping[str, Any] = topic["proposal"]
     if not proposal.get("state"):
-        return None
+        return {"state": "unknown", "rationale": "Nobody at the practice could say."}
     because = " ".join(proposal["because"])[:3500]
     return {"state": proposal["state"], "rationale": f"Confirmed from the facts on record. {because}"}
 

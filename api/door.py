@@ -81,6 +81,9 @@ class DoorRoute(APIRoute):
                 response = await act_once(request, session, runtime, handler)
                 if inside.tagged is not None and response.status_code < 300:
                     response.headers["etag"] = etag(inside.tagged)
+            if session.ended_credentials:
+                # Other processes hear of it by a notification; this one answers only once it has forgotten.
+                credentials.forget_all()
             return response
 
         return enter

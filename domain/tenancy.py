@@ -238,6 +238,8 @@ class TenantSession(AsyncSession):
         self.actor = actor
         self.context = context
         self.events: list[dict[str, Any]] = []
+        self.ended_credentials = False
+        """Set by a verb that ends a key or a seat, so that this process forgets what it remembers with the commit."""
         self.jobs: list[tuple[str, dict[str, Any], timedelta | None]] = []
 
     @property

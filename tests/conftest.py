@@ -22,7 +22,6 @@ from migrations import migrate
 from tests.contract import Contract, Held
 from tests.makers import House
 
-
 _skipped: list[str] = []
 
 

@@ -99,6 +99,7 @@ async def revoke(session: TenantSession, key: ApiKey) -> None:
         key.revoked_at = now()
         await session.save(key)
         emit(session, "api_key.revoked", key, {"name": key.name})
+    session.ended_credentials = True
     await (await session.driver()).execute("select pg_notify($1, $2)", REVOKED_CHANNEL, str(key.id))
 
 
