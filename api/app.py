@@ -94,7 +94,12 @@ def build(runtime: Runtime) -> FastAPI:
         await app.state.credentials.stop()
 
     app = FastAPI(
-        title="Bitewing API", lifespan=lifespan, docs_url=None, redoc_url=None, generate_unique_id_function=_operation_id
+        title="Bitewing API",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=_operation_id,
     )
     app.state.runtime = runtime
     measurements = Measurements()

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from domain.keyring import KeyRing, KeyRingError
 
 MIB = 1024 * 1024
 
@@ -19,7 +21,9 @@ class SettingsError(Exception):
 
 
 class Settings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix="BITEWING_", frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_prefix="BITEWING_", env_ignore_empty=True, frozen=True, extra="ignore", hide_input_in_errors=True
+    )
 
     data_dir: Path = Path(".bitewing")
     database_url: SecretStr | None = None
@@ -37,7 +41,7 @@ class Settings(BaseSettings):
     upload_limit: Annotated[int, Field(ge=1024)] = 25 * MIB
     problem_base_url: str = "https://bitewing.example/problems/"
 
-    secret_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    secret_keys: Annotated[tuple[SecretStr, ...], NoDecode, Field(validate_default=True)] = ()
     files_url: str | None = None
 
     log_format: Literal["json", "console"] = "json"
@@ -52,11 +56,31 @@ class Settings(BaseSettings):
     def _split_commas(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
-    @model_validator(mode="after")
-    def _an_outside_database_needs_its_keys(self) -> "Settings":
-        if self.database_url is not None and not self.secret_keys:
-            raise ValueError("BITEWING_SECRET_KEYS must be set when BITEWING_DATABASE_URL names an outside database")
-        return self
+    @field_validator("database_url", "owner_database_url")
+    @classmethod
+    def _leads_to_postgres(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("it begins with postgresql://")
+        return value
+
+    @field_validator("public_url", "problem_base_url")
+    @classmethod
+    def _is_an_address(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("https://", "http://")):
+            raise ValueError("it begins with https:// or http://")
+        return value
+
+    @field_validator("secret_keys")
+    @classmethod
+    def _are_keys(cls, value: tuple[SecretStr, ...], info: ValidationInfo) -> tuple[SecretStr, ...]:
+        if value:
+            try:
+                KeyRing([key.get_secret_value() for key in value])
+            except KeyRingError as error:
+                raise ValueError(str(error)) from None
+        elif info.data.get("database_url") is not None:
+            raise ValueError("it must be set when BITEWING_DATABASE_URL names an outside database")
+        return value
 
     @property
     def embedded(self) -> bool:
@@ -74,7 +98,10 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
     try:
         return Settings(**dict(overrides or {}))
     except ValidationError as error:
-        lines = [f"  {_variable(fault['loc'])}: {fault['msg']}" for fault in error.errors(include_input=False)]
+        lines = [
+            f"  {_variable(fault['loc'])}: {fault['msg'].removeprefix('Value error, ')}"
+            for fault in error.errors(include_input=False)
+        ]
         raise SettingsError("These settings must be mended before Bitewing can start:\n" + "\n".join(lines)) from None
 
 

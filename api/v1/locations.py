@@ -15,7 +15,7 @@ from domain.inventory import locations
 from domain.inventory.locations import Location, LocationFields
 from domain.records import archive, change
 
-router = door_router("locations")
+router = door_router("organizations")
 Reader = Annotated[Inside, may(Permission.locations_read)]
 Writer = Annotated[Inside, may(Permission.locations_write)]
 ThisLocation = Annotated[Location, this(Location)]
