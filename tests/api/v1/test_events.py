@@ -46,6 +46,7 @@ async def test_a_poller_misses_nothing_under_eight_writers(house: House, runtime
         nonlocal cursor
         page = await msp.get_json("/events", params={"after": cursor, "limit": 5})
         seen.extend(page["data"])
+        assert len(seen) <= 128, "nothing is shown twice"
         cursor = page["data"][-1]["cursor"] if page["data"] else cursor
         return bool(page["data"])
 
