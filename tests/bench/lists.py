@@ -99,7 +99,8 @@ def _script(data_dir: Path, tenant_id: UUID) -> Path:
     script = data_dir / "list.sql"
     script.write_text(
         f"\\if :prepared = 0\nPREPARE page AS {statement};\n\\set prepared 1\n\\endif\n"
-        f"BEGIN \\; SET TRANSACTION READ ONLY \\; SET LOCAL app.tenant_id = '{tenant_id}' \\; SET LOCAL app.organization_ids = '';\n"
+        "BEGIN \\; SET TRANSACTION READ ONLY "
+        f"\\; SET LOCAL app.tenant_id = '{tenant_id}' \\; SET LOCAL app.organization_ids = '';\n"
         f"EXECUTE page({values});\nCOMMIT;\n",
         encoding="utf-8",
     )

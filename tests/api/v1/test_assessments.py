@@ -156,7 +156,7 @@ async def test_a_technician_prepares_and_another_approves(house: House) -> None:
 
 
 async def test_the_report_comes_in_the_form_that_is_accepted(house: House) -> None:
-    msp, organization, assessment = await sealed(house)
+    msp, _, assessment = await sealed(house)
     path = f"/assessments/{assessment['id']}/report"
     pdf = await msp.get(path, headers={"Accept": "application/pdf"})
     assert pdf.content.startswith(b"%PDF-")
