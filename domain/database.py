@@ -26,7 +26,7 @@ class WalledConnection(asyncpg.Connection):  # pyright: ignore[reportMissingType
     broke_off: bool = False
     """A BEGIN did not come through. What the connection is in then, nobody knows; asyncpg would go on with a savepoint."""
 
-    async def execute(self, query: str, *args: object, timeout: float | None = None) -> str:
+    async def execute(self, query: str, *args: object, timeout: float | None = None) -> str:  # noqa: ASYNC109  asyncpg's own signature
         if not query.startswith("BEGIN"):
             return await super().execute(query, *args, timeout=timeout)
         try:
