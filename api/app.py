@@ -47,6 +47,7 @@ from api.v1 import (
     workforce,
 )
 from domain.runtime import Runtime
+from domain.tenancy import NOBODYS_TENANT, Wall
 
 ROUTERS = (
     start.doorstep,
@@ -127,7 +128,7 @@ def _add_plumbing(app: FastAPI, runtime: Runtime, measurements: Measurements) ->
     @app.get("/readyz", include_in_schema=False)
     async def readyz() -> JSONResponse:
         """The database answers."""
-        async with runtime.database.engine.connect() as connection:
+        async with runtime.database.inside(Wall(NOBODYS_TENANT), read_only=True) as connection:
             await connection.execute(text("select 1"))
         return JSONResponse({"status": "ready"})
 
