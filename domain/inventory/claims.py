@@ -94,10 +94,13 @@ class Card:
 
     @property
     def is_changed(self) -> bool:
-        """Whether anything is said otherwise than before. A later observation of the same is no change."""
-        return any(value != self.before[name] for name, value in self.values.items() if name not in UNTOLD) or _timeless(
-            self.values.get("provenance")
-        ) != _timeless(self.before.get("provenance"))
+        """Whether anything is said otherwise than before."""
+        return any(value != self.before[name] for name, value in self.values.items() if name not in UNTOLD)
+
+    @property
+    def is_to_be_written(self) -> bool:
+        """Also when the same is said by somebody else. A later observation by the same is nothing new."""
+        return self.is_changed or _timeless(self.values.get("provenance")) != _timeless(self.before.get("provenance"))
 
     def told(self) -> dict[str, Any]:
         """What the row says, for an event."""

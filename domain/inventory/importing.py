@@ -226,13 +226,13 @@ async def _is_whole_and_latest(
 
 async def _write(session: TenantSession, cards: Sequence[Card]) -> None:
     new = [card for card in cards if card.is_new]
-    changed = [card for card in cards if not card.is_new and card.is_changed]
+    known = [card for card in cards if not card.is_new and card.is_to_be_written]
     await insert_rows(session, Device, (card.values for card in new))
-    await update_rows(session, Device, (card.values for card in changed))
+    await update_rows(session, Device, (card.values for card in known))
     for card in new:
         said = {name: value for name, value in card.told().items() if value not in (None, [], {})}
         emit(session, "device.created", Subject(card.values["id"], card.values["organization_id"]), said)
-    for card in changed:
+    for card in filter(lambda card: card.is_changed, known):
         said = differences(card.told_before(), card.told())
         emit(session, "device.updated", Subject(card.values["id"], card.values["organization_id"]), said)
 

@@ -73,7 +73,9 @@ def checked_facts(said: Said) -> tuple[dict[str, Any], list[str]]:
     if of is None:
         return {}, []
     kind = said.columns.get("kind") if of == "asset" else None
-    accepted, problems = check_facts(of, kind, said.facts, vocabulary())
+    accepted, problems = check_facts(
+        of, kind, {name: value for name, value in said.facts.items() if value is not None}, vocabulary()
+    )
     return {name: known_parts(value) for name, value in accepted.items() if value is not None}, [
         f"{problem.code}:{problem.fact}" for problem in problems
     ]

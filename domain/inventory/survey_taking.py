@@ -8,10 +8,13 @@ from domain.bulk import blank_row
 from domain.errors import Invalid
 from domain.free_text import CODE
 from domain.inventory.claims import Card
+from domain.inventory.device_matching import same
+from domain.inventory.devices import Device
 from domain.inventory.import_reports import Report
 from domain.inventory.import_runs import RowOutcome
 from domain.inventory.imports.normal_form import Remark
 from domain.inventory.imports.survey_form import SECTIONS, Entry, Survey
+from domain.inventory.locations import Location
 from domain.inventory.organizations import Organization
 from domain.inventory.policies import Policy
 from domain.inventory.survey_desk import Desk, unclassified
@@ -60,6 +63,7 @@ class Taking:
                 self._take_answer(entry)
             elif entry.section != "risks":
                 self._take(entry, before)
+        self._stand_by_site()
         self._tell_the_rest()
         self.report.unmatched = unclassified(self.desk)
 
@@ -133,6 +137,16 @@ class Taking:
         if refusal:
             code = "answer_not_acceptable"
             self.report.tell(RowOutcome.skipped, pointer=entry.pointer, code=code, detail=refusal, label=entry.id)
+
+    def _stand_by_site(self) -> None:
+        """A tool named its site before anybody said which location that is."""
+        locations = [card.values for card in self.desk.shelves[Location].cards if card.values["archived_at"] is None]
+        at_site = {same(location["rmm_site"]): location["id"] for location in locations if location["rmm_site"]}
+        for card in self.desk.shelves[Device].cards:
+            mark = card.mark("location_id")
+            if mark is not None and mark.get("site") and card.values["location_id"] is None:
+                card.values["location_id"] = at_site.get(same(mark["site"]))
+                self.decided.setdefault(Device, []).append(card)
 
     # --- telling -----------------------------------------------------------------------------------------------------
 

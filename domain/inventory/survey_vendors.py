@@ -12,14 +12,13 @@ from domain.inventory.imports.survey_form import Entry
 from domain.inventory.survey_merge import checked, known_parts, merge
 from domain.inventory.survey_rows import Said
 from domain.json_forms import as_json
+from domain.vendors.engagements import UNKNOWN_HERE
 from domain.vendors.vendors import Vendor, VendorFields
 
 HERE_ONLY = frozenset({"status", "ended_on", "acts_for_practice", "baa_on_file"})
 """What a vendor is to one practice, and says nothing of the company."""
 ASSURANCES = ("verified_on", "subcontractors", "known_violation", "cure_action")
 """What one practice may have asked and another not: a survey that is silent about it does not know."""
-UNKNOWN_HERE = "unknown"
-"""Said in ``vendor_facts`` of what the tenant knows and this organization does not."""
 
 
 def fill_vendor(card: Card, entry: Entry, *, observed_at: str) -> tuple[str, ...]:

@@ -126,11 +126,11 @@ async def _write(session: TenantSession, taking: Taking) -> None:
     for kind in WRITTEN:
         cards = list({id(card): card for card in taking.decided.get(kind, ())}.values())
         new = [card for card in cards if card.is_new]
-        changed = [card for card in cards if not card.is_new and card.is_changed]
+        known = [card for card in cards if not card.is_new and card.is_to_be_written]
         await insert_rows(session, kind, (card.values for card in new))
-        await update_rows(session, kind, (card.values for card in changed))
+        await update_rows(session, kind, (card.values for card in known))
         for card in new:
             said = {name: value for name, value in card.told().items() if value not in (None, [], {})}
             emit(session, f"{kind.noun}.created", subject_of(kind, card), said)
-        for card in changed:
+        for card in filter(lambda card: card.is_changed, known):
             emit(session, f"{kind.noun}.updated", subject_of(kind, card), differences(card.told_before(), card.told()))

@@ -67,9 +67,13 @@ def checked(fields: EngagementFields) -> EngagementFields:
     faults += [Fault(f"/vendor_facts{each.pointer}", each.code, each.detail) for each in problems]
     if faults:
         raise Invalid(faults)
-    kept = {name: value for name, value in accepted.items() if value is not None}
+    unknown_here = {name: UNKNOWN_HERE for name in accepted if fields.vendor_facts[name] == UNKNOWN_HERE}
+    kept = {name: value for name, value in accepted.items() if value is not None} | unknown_here
     return fields.model_copy(update={"vendor_facts": kept})
 
 
+UNKNOWN_HERE = "unknown"
+"""Said of a fact that the tenant's vendor has, and that this organization does not know: a provider may have asked a vendor
+for one practice and not for another."""
 _TRUE_EVERYWHERE = frozenset({"name"})
 """Facts of a vendor that cannot be otherwise for one organization."""

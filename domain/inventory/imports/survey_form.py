@@ -153,8 +153,8 @@ _ASSET_COLUMNS: Mapping[str, Shape] = {
 }
 _DEVICE_KINDS = frozenset(kind.value for kind in DeviceKind) - {DeviceKind.unclassified.value}
 _SYSTEM_KINDS = frozenset(kind.value for kind in SystemKind)
-AT_VENDOR = "vendor"
-"""The location of what stands at a vendor's."""
+ELSEWHERE = frozenset({"vendor", "home"})
+"""Locations of what stands at none of the practice's own."""
 
 PRACTICE_COLUMNS: Mapping[str, Shape] = {
     "name": "text",
@@ -177,7 +177,7 @@ SECTIONS: Mapping[str, Section] = {
         "asset",
         _ASSET_COLUMNS,
         references={"location": "location", "vendor": "vendor"},
-        outside=frozenset({AT_VENDOR}),
+        outside=ELSEWHERE,
         kind="kind",
         kinds=_DEVICE_KINDS | _SYSTEM_KINDS,
     ),
@@ -185,7 +185,7 @@ SECTIONS: Mapping[str, Section] = {
         "asset",
         {**_ASSET_COLUMNS, "host": "text"},
         references={"location": "location", "vendor": "vendor", "host": "asset"},
-        outside=frozenset({AT_VENDOR}),
+        outside=ELSEWHERE,
         kind="kind",
         kinds=_DEVICE_KINDS,
     ),
