@@ -39,6 +39,8 @@ class ImportRun(OrganizationOwned, table=True):
     noun: ClassVar[str] = "import"
 
     source: str
+    made_by: UUID | None = None
+    """The member who sent it."""
     as_of: datetime = instant()
     dry_run: bool = False
     status: ImportStatus = one_of(ImportStatus)
