@@ -1,0 +1,73 @@
+"""The rules of the house. A rule that nobody checks is prose, and prose rots.
+
+Here are the rules about the source itself. Those about the running program stand one to a file in ``tests/house/``:
+
+- ``test_doors``: every operation as nobody, without the permission, as a stranger, as a narrowed colleague
+- ``test_references``: every id that a body can say, with a stranger's in its place
+- ``test_bad_input``: every parameter, every id in a path, every place of every body
+- ``test_wall``: policies, keys and roles, read from the live catalog; events and sealed analyses cannot be changed
+- ``test_migrations``: one head, no drift, harmless twice and at once
+- ``test_contract``: ``openapi/v1.json`` current and whole (and ``tests/contract.py`` holds every answer against it)
+- ``test_fuzz``: the same operations with whatever Schemathesis thinks of
+- ``test_settings``: every setting in ``deploy/env.example``
+
+``tests/test_isolation.py`` looks for a sequence of calls that passes the wall, ``tests/test_durability.py`` for one that
+loses or doubles what was answered.
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports  # pyright: ignore[reportUnknownVariableType]  untyped there
+
+PROJECT = Path(__file__).parents[1]
+ROOMS = ("api", "billing", "domain", "migrations")
+NO_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "service", "base", "misc"}
+MAY_COMMIT = {"migrations/__init__.py", "migrations/env.py"}
+"""Everywhere else ``tenant_session`` commits, and it alone."""
+
+
+def sources() -> Iterator[Path]:
+    for room in ROOMS:
+        yield from sorted((PROJECT / room).rglob("*.py"))
+
+
+def test_the_rooms_keep_their_direction(capsys: pytest.CaptureFixture[str]) -> None:
+    """The contracts of ``[tool.importlinter]``: api above billing above domain, and what none of them may know."""
+    status = lint_imports(config_filename=str(PROJECT / "pyproject.toml"), no_cache=True, no_logo=True)
+    assert status == EXIT_STATUS_SUCCESS, capsys.readouterr().out
+
+
+def test_nobody_else_commits() -> None:
+    committing = {
+        str(path.relative_to(PROJECT))
+        for path in sources()
+        for node in ast.walk(ast.parse(path.read_bytes()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "commit"
+    }
+    assert committing == MAY_COMMIT
+
+
+def test_files_are_named_for_what_they_hold() -> None:
+    assert {path for path in sources() if path.stem in NO_NAMES} == set()
+
+
+def test_every_file_says_what_it_is_for() -> None:
+    silent = {
+        str(path.relative_to(PROJECT))
+        for path in (*sources(), *sorted((PROJECT / "tests").rglob("*.py")))
+        if path.read_bytes().strip() and not ast.get_docstring(ast.parse(path.read_bytes()))
+    }
+    assert silent == set()
+
+
+def test_nothing_is_left_for_later() -> None:
+    marks = ("TO" + "DO", "FIX" + "ME", "XX" + "X:")
+    assert {str(path) for path in sources() if any(mark in path.read_text(encoding="utf-8") for mark in marks)} == set()
+
+
+def test_every_rule_has_its_file() -> None:
+    listed = {line.split("``")[1] for line in (__doc__ or "").splitlines() if line.startswith("- ``")}
+    assert listed == {path.stem for path in (PROJECT / "tests" / "house").glob("test_*.py")} - {"test_full_house"}
