@@ -117,12 +117,22 @@ def _settings(**overrides: Any) -> Settings:
 def _run(job: Coroutine[Any, Any, Any]) -> Any:
     """Run a command; what its user can mend is said in one sentence, without a traceback."""
     try:
-        return uvloop.run(job)
+        return uvloop.run(_until_terminated(job))
+    except asyncio.CancelledError:
+        raise typer.Exit(128 + signal.SIGTERM) from None
     except _speakable() as error:
         typer.echo(f"bitewing: {error}", err=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+
+
+async def _until_terminated(job: Coroutine[Any, Any, Any]) -> Any:
+    """SIGTERM ends a command in order, also one that has not begun to serve: what it opened is closed."""
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await job
 
 
 def _say(act: Callable[[Settings, Path], None], settings: Settings, path: Path) -> None:

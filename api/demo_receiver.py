@@ -26,7 +26,7 @@ class Receiver:
         self._news = asyncio.Condition()
         app = Starlette(routes=[Route("/hook", self._receive, methods=["POST"])])
         config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, access_log=False, lifespan="off")
-        self._server = Server(config)
+        self._server = Server(config, heeds_signals=False)
         self._serving: asyncio.Task[None] | None = None
 
     @property

@@ -1,8 +1,9 @@
 """Running the program: the API, the worker, or both in one process for one machine."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+import signal
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 import uvicorn
@@ -21,11 +22,28 @@ class NotMigrated(Exception):
 
 
 class Server(uvicorn.Server):
-    """uvicorn, telling when it listens, and on which port."""
+    """uvicorn, telling when it listens, and on which port.
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    uvicorn itself raises a signal anew once it has stopped, which would end the process before the worker and Postgres
+    are stopped. Here a signal only asks it to stop; what comes after is ours. ``heeds_signals`` is for one per process.
+    """
+
+    def __init__(self, config: uvicorn.Config, *, heeds_signals: bool = True) -> None:
         super().__init__(config)
         self.listening = asyncio.Event()
+        self._heeds_signals = heeds_signals
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        loop = asyncio.get_running_loop()
+        signals = (signal.SIGINT, signal.SIGTERM) if self._heeds_signals else ()
+        for number in signals:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in signals:
+                loop.remove_signal_handler(number)
 
     async def startup(self, sockets: list[object] | None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  uvicorn leaves it untyped
         await super().startup(sockets)  # pyright: ignore[reportArgumentType]
