@@ -84,7 +84,11 @@ def openapi(path: Annotated[Path, typer.Argument(help="Where to write it.")] = P
     """Write the contract."""
     from api.openapi import as_text, contract_of_the_program  # noqa: PLC0415
 
-    path.write_text(as_text(contract_of_the_program()), encoding="utf-8")
+    try:
+        path.write_text(as_text(contract_of_the_program()), encoding="utf-8")
+    except OSError as error:
+        typer.echo(f"bitewing: {error}", err=True)
+        raise typer.Exit(1) from None
 
 
 async def _worker(settings: Settings) -> None:

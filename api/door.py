@@ -21,7 +21,7 @@ from api.once import Once
 from api.problems import fault_at
 from domain.access import Permission, Principal
 from domain.database import tenant_session
-from domain.errors import Fault, Forbidden, Invalid, Malformed, NotFound, PreconditionFailed
+from domain.errors import Conflict, Fault, Forbidden, Invalid, Malformed, NotFound, PreconditionFailed
 from domain.inventory.organizations import Organization
 from domain.runtime import Runtime
 from domain.tenancy import NOBODY, NOBODYS_TENANT, Fields, TenantOwned, TenantSession, Wall
@@ -198,6 +198,10 @@ def this(kind: type[Row], parameter: str | None = None) -> Any:
             raise NotFound(kind.noun) from None
         changing = request.method in {"PATCH", "DELETE", "PUT"}
         row = await inside.session.fetch(kind, identifier, lock=changing)
+        if request.method == "POST" and getattr(row, "archived_at", None) is not None:
+            raise Conflict(
+                f"This {row.noun.replace('_', ' ')} is archived: it can be read, and takes nothing new.", code="archived"
+            )
         if f"{{{name}}}" == request.scope["route"].path.rsplit("/", 1)[-1]:
             inside.tag(row)
             if changing:

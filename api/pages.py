@@ -132,10 +132,14 @@ class Listing:
             raise Invalid.one("query/sort", "unknown", f"Sort by one of: {', '.join(self._sorts)}.")
         return name, wanted.startswith("-")
 
+    def _order_name(self, sort: str) -> str:
+        """What a cursor belongs to: this list, in this order."""
+        return f"{self._row.noun}.{sort}"
+
     def _read_cursor(self, cursor: str, sort: str) -> tuple[Any, UUID]:
         try:
             name, value, identifier = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-            if name != sort:
+            if name != self._order_name(sort):
                 raise Invalid.one("query/after", "other_order", "This cursor belongs to a list in another order.")
             return self._python_value(sort, value), UUID(identifier)
         except (ValueError, TypeError, binascii.Error):
@@ -188,7 +192,7 @@ class Listing:
         )
         last = numbered.c._n == size
         cursor = func.json_build_array(
-            constant(f"'{sort}'"),
+            constant(f"'{self._order_name(sort)}'"),
             func.max(numbered.c._sort).filter(last),
             func.max(cast(numbered.c._id, postgresql.TEXT)).filter(last),
         )

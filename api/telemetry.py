@@ -13,6 +13,7 @@ import structlog
 from fastapi import Request
 from fastapi.responses import JSONResponse
 from prometheus_client import CollectorRegistry, Counter, Histogram
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import problem, unexpected
@@ -77,8 +78,6 @@ class Observed:
                 await _too_large(request, limit)(scope, receive, send_named)
             else:
                 await self._app(scope, _limited(receive, limit), send_named)
-        except _BodyTooLarge:
-            await _too_large(request, self._limit(request))(scope, receive, send_named)
         except Exception as error:
             if begun:
                 raise
@@ -107,10 +106,6 @@ class Observed:
         )
 
 
-class _BodyTooLarge(Exception):
-    pass
-
-
 def _limited(receive: Receive, limit: int) -> Receive:
     """A body without a length is counted as it comes."""
     seen = 0
@@ -120,15 +115,20 @@ def _limited(receive: Receive, limit: int) -> Receive:
         message = await receive()
         seen += len(message.get("body", b""))
         if seen > limit:
-            raise _BodyTooLarge
+            # The one kind of error that lets itself be raised through the reading of a body.
+            raise HTTPException(413, _limit_told(limit))
         return message
 
     return counted
 
 
 def _too_large(request: Request, limit: int) -> JSONResponse:
-    detail = f"The body may have at most {limit} bytes."
-    return problem(request, 413, code="too_large", title=TooLarge.title, detail=detail, headers={"Connection": "close"})
+    headers = {"Connection": "close"}
+    return problem(request, 413, code="too_large", title=TooLarge.title, detail=_limit_told(limit), headers=headers)
+
+
+def _limit_told(limit: int) -> str:
+    return f"The body may have at most {limit} bytes."
 
 
 def set_up_logging(settings: Settings) -> None:

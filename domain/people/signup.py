@@ -35,6 +35,8 @@ class SignedUp:
 
 async def sign_up(session: TenantSession, fields: SignupFields) -> SignedUp:
     """Make a tenant with its owner, from nobody's tenant into the new one."""
+    # Two sign-ups with one address at once take turns, so that the second finds the person the first has made.
+    await (await session.driver()).execute("select pg_advisory_xact_lock(hashtextextended($1, 0))", fields.email.lower())
     person = await _person(session, fields)
     tenant = Tenant(name=fields.tenant_name, kind=fields.kind)
     session.add(tenant)
