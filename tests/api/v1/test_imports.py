@@ -1,13 +1,16 @@
 """Imports over HTTP: what an export changes, what it may never change, and what is refused."""
 
+import asyncio
 import json
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from domain import bulk
+from domain.access import Role
 from tests.makers import Caller, House, expect, make_device, make_location
-from tests.samples.sending import AS_OF, sample, send, send_ninjaone
+from tests.samples.sending import AS_OF, sample, send, send_ninjaone, send_survey
 
 LAKEVIEW = "lakeview-dental"
 
@@ -349,3 +352,42 @@ async def test_an_import_belongs_to_its_organization(house: House) -> None:
     )
     assert foreign.status_code == 404
     assert UUID(report["id"])
+
+
+async def test_two_imports_at_once_add_each_machine_once(house: House) -> None:
+    msp = await house.tenant()
+    practice = await house.organization(msp)
+    rows = [machine(number, f"PC{number}") for number in range(20)]
+    reports = await asyncio.gather(*(ninjaone(msp, practice, *rows) for _ in range(3)))
+    assert sorted(report["counts"]["created"] for report in reports) == [0, 0, 20]
+    assert len(await msp.all("/devices")) == 20
+
+
+async def test_many_rows_are_written_in_batches(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk, "AT_ONCE", 3)
+    msp = await house.tenant()
+    practice = await house.organization(msp)
+    rows = [machine(number, f"PC{number}") for number in range(10)]
+    created = await ninjaone(msp, practice, *rows)
+    ids = {row["label"]: row["subject_id"] for row in created["rows"]}
+    changed = await ninjaone(msp, practice, *rows[:7], volumes=tuple(volume(number, "PROTECTED") for number in range(7)))
+    assert changed["counts"] == {**changed["counts"], "updated": 7}
+    devices = await msp.all("/devices")
+    assert {device["name"]: device["id"] for device in devices} == ids
+    assert sum(device["encryption_at_rest"] == "volume" for device in devices) == 7
+    assert sum(device["stale_since"] is not None for device in devices) == 3
+    etag = (await msp.get(f"/devices/{ids['PC0']}")).headers["etag"]
+    assert etag == '"2"', "an import counts up the version, so an older edit is refused"
+
+
+async def test_a_practice_s_own_admin_may_import_for_that_practice_only(house: House) -> None:
+    msp = await house.tenant()
+    own, other = await house.organization(msp), await house.organization(msp)
+    admin = await house.member(msp, Role.practice_admin, organizations=[own])
+    assert (await send_ninjaone(admin, own, LAKEVIEW))["counts"]["created"] == 12
+    surveyed = await send_survey(admin, own, LAKEVIEW)
+    assert surveyed["counts"]["rejected"] == 0
+    assert len(await msp.all("/vendors")) == 14
+    await send_ninjaone(admin, other, LAKEVIEW, status=404)
+    member = await house.member(msp, Role.practice_member, organizations=[own])
+    await send_ninjaone(member, own, LAKEVIEW, status=403)
