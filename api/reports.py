@@ -13,18 +13,31 @@ from domain.sra.reading import organization_of
 from domain.sra.report.dataset import ReportData, canonical_json
 from domain.sra.report.html import render_html
 from domain.sra.report.pdf import render_pdf
-from domain.sra.report.register import render_csv, render_xlsx
 from domain.sra.report_files import stored_report
 from domain.sra.sealing import report_data
 
 PDF = "application/pdf"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+def _workbook(data: ReportData) -> bytes:
+    from domain.sra.report.register import render_xlsx  # noqa: PLC0415  loading it takes half a second of every start
+
+    return render_xlsx(data)
+
+
+def _table(data: ReportData) -> bytes:
+    from domain.sra.report.register import render_csv  # noqa: PLC0415  as above
+
+    return render_csv(data).encode()
+
+
 FORMS: dict[str, tuple[str, Callable[[ReportData], bytes]]] = {
     PDF: ("pdf", render_pdf),
     "text/html": ("html", lambda data: render_html(data).encode()),
     "application/json": ("json", canonical_json),
-    XLSX: ("xlsx", render_xlsx),
-    "text/csv": ("csv", lambda data: render_csv(data).encode()),
+    XLSX: ("xlsx", _workbook),
+    "text/csv": ("csv", _table),
 }
 REPORT_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
