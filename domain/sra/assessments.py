@@ -9,13 +9,13 @@ from sqlalchemy import Index, UniqueConstraint, text
 from sqlmodel import Field
 
 from domain.tenancy import (
-    json_or_unknown,
     Fields,
     OrganizationOwned,
     belongs_to,
     instant,
     json_list,
     json_object,
+    json_or_unknown,
     listed_by,
     one_of,
     organization_table,
