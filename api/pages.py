@@ -134,7 +134,7 @@ class Listing:
 
     def _order_name(self, sort: str) -> str:
         """What a cursor belongs to: this list, in this order."""
-        return f"{self._row.noun}.{sort}"
+        return f"{self._out.__name__}.{sort}"
 
     def _read_cursor(self, cursor: str, sort: str) -> tuple[Any, UUID]:
         try:
