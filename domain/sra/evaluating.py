@@ -23,7 +23,6 @@ from domain.sra.evaluation import Evaluation
 from domain.sra.findings import Basis, Finding, FindingOrigin, FindingStatus
 from domain.sra.levels import Level, risk_level
 from domain.sra.proposals import outcomes_of, propose
-from domain.sra.rules import evaluate
 from domain.sra.world_rows import Surroundings, read_world
 from domain.tenancy import TenantSession
 
@@ -43,6 +42,8 @@ async def evaluate_assessment(
     session: TenantSession, assessment: Assessment, organization: Organization, *, as_of: datetime
 ) -> Evaluation:
     """Run every rule for ``as_of`` and settle the findings, proposals and unknowns of an open analysis."""
+    from domain.sra.rules import evaluate  # noqa: PLC0415  the engine loads slowly, and most processes never evaluate
+
     refuse_unless_open(assessment)
     await session.fetch(Organization, organization.id, lock=True)
     book = catalogue(assessment.edition)
