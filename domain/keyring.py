@@ -77,9 +77,7 @@ class KeyRing:
         if key_id not in self._ciphers:
             raise UnknownKey(f"The secret was encrypted with the key {key_id}, which is not on the key ring.")
         try:
-            return self._ciphers[key_id].decrypt(
-                sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _bound_to(key_id, context)
-            )
+            return self._ciphers[key_id].decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _bound_to(key_id, context))
         except InvalidTag:
             raise Undecryptable("The encrypted secret is damaged or belongs elsewhere.") from None
 

@@ -57,9 +57,7 @@ class ImportRun(OrganizationOwned, table=True):
 
 class ImportRow(OrganizationOwned, table=True):
     __tablename__ = "import_row"  # pyright: ignore[reportAssignmentType]  SQLModel's stub declares it otherwise
-    __table_args__ = organization_table(
-        belongs_to("import_run"), listed_by("import_row", "import_run_id", "position")
-    )
+    __table_args__ = organization_table(belongs_to("import_run"), listed_by("import_row", "import_run_id", "position"))
     noun: ClassVar[str] = "import_row"
 
     import_run_id: UUID

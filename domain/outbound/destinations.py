@@ -159,9 +159,7 @@ def check_address(candidate: IpAddress, policy: EgressPolicy) -> None:
     if policy.allow_loopback and any(candidate in network for network in _LOOPBACK):
         return
     if not _is_public(candidate):
-        raise EgressRefused(
-            FailureCode.address_not_allowed, "The host leads to an address that is not on the public internet."
-        )
+        raise EgressRefused(FailureCode.address_not_allowed, "The host leads to an address that is not on the public internet.")
 
 
 def _is_public(candidate: IpAddress) -> bool:

@@ -68,9 +68,7 @@ class Egress:
     `resolver` and `tls` are for tests and for operators with their own certificate authority.
     """
 
-    def __init__(
-        self, policy: EgressPolicy, *, resolver: Resolver | None = None, tls: ssl.SSLContext | None = None
-    ) -> None:
+    def __init__(self, policy: EgressPolicy, *, resolver: Resolver | None = None, tls: ssl.SSLContext | None = None) -> None:
         self._policy = policy
         self._transport = GuardedTransport(policy, resolver=resolver, tls=tls)
 
@@ -105,9 +103,7 @@ class Egress:
             failure = failed.failure
         return arrived.answer(failure, duration_ms=round((time.monotonic() - started) * 1000))
 
-    async def _exchange(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes, arrived: "_Arrived"
-    ) -> None:
+    async def _exchange(self, method: str, url: str, headers: Mapping[str, str], body: bytes, arrived: "_Arrived") -> None:
         # The transport is spoken to directly: a client in between would write each URL, which may hold a
         # customer's token, into the log.
         check_headers(headers)

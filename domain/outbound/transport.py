@@ -55,9 +55,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
     trust_env=False)`. Raises EgressRefused or EgressFailed. The total deadline is Egress's own; a client on this
     transport has httpx's timeouts."""
 
-    def __init__(
-        self, policy: EgressPolicy, *, resolver: Resolver | None = None, tls: ssl.SSLContext | None = None
-    ) -> None:
+    def __init__(self, policy: EgressPolicy, *, resolver: Resolver | None = None, tls: ssl.SSLContext | None = None) -> None:
         self._policy = policy
         self._resolver = resolver or SystemResolver()
         self._given_tls = tls
@@ -188,9 +186,7 @@ def _failures_named() -> Generator[None]:
     except httpcore.LocalProtocolError as error:
         raise EgressFailed(FailureCode.header_not_allowed, "The request could not be written as HTTP.") from error
     except httpcore.ProtocolError as error:
-        raise EgressFailed(
-            FailureCode.bad_answer, "The host broke off early or did not answer in well-formed HTTP."
-        ) from error
+        raise EgressFailed(FailureCode.bad_answer, "The host broke off early or did not answer in well-formed HTTP.") from error
     except (httpcore.NetworkError, OSError) as error:
         raise EgressFailed(FailureCode.connection_lost, "The connection broke before the answer came.") from error
 

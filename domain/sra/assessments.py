@@ -79,9 +79,7 @@ class AnswerSource(StrEnum):
 class Answer(OrganizationOwned, table=True):
     """What is said to one topic. Only a row with a ``state`` counts; ``proposal`` never does by itself."""
 
-    __table_args__ = organization_table(
-        belongs_to("assessment"), UniqueConstraint("tenant_id", "assessment_id", "topic_id")
-    )
+    __table_args__ = organization_table(belongs_to("assessment"), UniqueConstraint("tenant_id", "assessment_id", "topic_id"))
     noun: ClassVar[str] = "answer"
 
     assessment_id: UUID

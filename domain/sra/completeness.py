@@ -123,10 +123,7 @@ async def _answered(session: TenantSession, assessment: Assessment) -> list[Miss
 
 async def _planned(session: TenantSession, organization: Organization) -> list[Missing]:
     without = await untreated(session, organization, at_least=PLANNED_FROM)
-    missing = [
-        Missing("risk_without_plan", _without_plan(each), f"/v1/findings/{each.id}")
-        for each in without[:NAMED]
-    ]
+    missing = [Missing("risk_without_plan", _without_plan(each), f"/v1/findings/{each.id}") for each in without[:NAMED]]
     if len(without) > NAMED:
         more = f"{len(without) - NAMED} more risks have no task or decision."
         missing.append(Missing("risks_without_plan", more, _below(organization, "findings")))

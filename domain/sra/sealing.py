@@ -142,4 +142,3 @@ def verify(assessment: Assessment) -> Verification:
         return Verification(False, None, None, None)
     computed = sha256(assessment.dataset)
     return Verification(computed == assessment.sealed_sha256, assessment.sealed_sha256, computed, assessment.sealed_at)
-
