@@ -10,7 +10,7 @@ import asyncpg
 WALLED = """
     select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid
     where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and a.attname = 'tenant_id'
-      and not a.attisdropped
+      and not a.attisdropped and not c.relispartition
     order by c.relname"""
 
 
@@ -20,7 +20,7 @@ class Eyes:
 
     connection: "asyncpg.Connection[asyncpg.Record]"
     walled: tuple[str, ...]
-    """Every table with a ``tenant_id``, partitions too."""
+    """Every table with a ``tenant_id``; partitions show through their parents."""
 
     @staticmethod
     async def open(connection: "asyncpg.Connection[asyncpg.Record]") -> "Eyes":

@@ -3,16 +3,16 @@
 A plain foreign key would accept another tenant's row, because Postgres checks it behind row security.
 """
 
-from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest_asyncio
 
 from domain.access import Role
 from domain.runtime import Runtime
+from tests.house.bodies import made_by, value_at, ways_to_ids
 from tests.house.catalog import Eyes
-from tests.house.full import FullHouse, Made, is_id
+from tests.house.full import FullHouse
 from tests.house.operations import Leaf, Operation, each_operation, leaves, operations, with_value
 from tests.makers import Caller, House
 
@@ -32,39 +32,8 @@ async def untouched(theirs: FullHouse, eyes: Eyes) -> AsyncIterator[None]:
     assert {table for table in after if before[table] != after[table]} == set()
 
 
-def ways_to_ids(body: Any, way: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
-    """Every place in a body that holds an id."""
-    if isinstance(body, dict):
-        for name, value in body.items():  # pyright: ignore[reportUnknownVariableType]  JSON
-            yield from ways_to_ids(value, (*way, str(name)))  # pyright: ignore[reportUnknownArgumentType]  JSON
-    elif isinstance(body, list):
-        for place, value in enumerate(body):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  JSON
-            yield from ways_to_ids(value, (*way, place))
-    elif isinstance(body, str) and is_id(body):
-        yield way
-
-
-def value_at(body: Any, way: tuple[str | int, ...]) -> Any:
-    for part in way:
-        body = body[part]
-    return body
-
-
 def takes_an_id(leaf: Leaf) -> bool:
     return leaf.schema.get("format") == "uuid" or leaf.name in NAMED_BY_TEXT
-
-
-def made_by(operation: Operation, house: FullHouse) -> list[Made]:
-    """Every call of this operation while the house was built."""
-    found: list[Made] = []
-    for each in house.owner.made:
-        parts = zip(each.path.split("/"), operation.path.split("/"), strict=False)
-        fits = each.path.count("/") == operation.path.count("/") and all(
-            said == written or written.startswith("{") for said, written in parts
-        )
-        if fits and each.method == operation.method:
-            found.append(each)
-    return found
 
 
 @each_operation("POST", "PUT", having="json_body")
