@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import httpx
+import pytest
 
 from domain.clock import new_id
 from tests.house.full import FullHouse, Made
@@ -79,6 +80,46 @@ def forged_cursors() -> Iterator[str]:
         said += [[sort, value, some_id] for value in ("a\x00b", 10**40, "0001-01-01T00:00:00+23:59")]
     for each in said:
         yield base64.urlsafe_b64encode(json.dumps(each).encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "statuses"),
+    [
+        (b"authorization", b"Bearer \xff\xfe", {401}),
+        (b"authorization", b"Bearer", {401}),
+        (b"authorization", b"Bearer " + b"x" * 60_000, {401}),
+        (b"idempotency-key", b"", {422}),
+        (b"idempotency-key", b"x" * 256, {422}),
+        (b"idempotency-key", b"a\tb", {422}),
+        (b"idempotency-key", b"\xff", {201, 422}),
+        (b"if-match", b'W/"1", nonsense', {412}),
+        (b"if-match", b"\xff", {412}),
+        (b"accept", b"image/klingon;q=x", {200, 201, 406}),
+        (b"accept-language", b"\xff", {200, 201}),
+        (b"x-request-id", b"\xff" * 300, {200, 201}),
+        (b"user-agent", b"\xff" * 5000, {200, 201}),
+        (b"content-length", b"many", {200, 201, 400}),
+        (b"content-length", b"-5", {200, 201, 400}),
+        (b"content-length", b"99999999999999999999", {413}),
+        (b"content-type", b"application/json; charset=\xff", {200, 201, 400, 415, 422}),
+    ],
+)
+async def test_hostile_headers(mine: FullHouse, header: bytes, value: bytes, statuses: set[int]) -> None:
+    calls: list[tuple[str, str, dict[str, str]]]
+    if header == b"if-match":
+        calls = [("PATCH", f"/vendors/{mine.ids['vendor_id']}", {})]
+    elif header == b"idempotency-key":
+        calls = [("POST", "/vendors", {"name": "x"})]
+    else:
+        calls = [
+            ("POST", "/vendors", {"name": "x"}),
+            ("PATCH", f"/vendors/{mine.ids['vendor_id']}", {}),
+            ("GET", "/vendors", {}),
+        ]
+    for method, path, body in calls:
+        given = {b"authorization": f"Bearer {mine.owner.api_key}".encode(), b"content-type": b"application/json", header: value}
+        answer = await mine.owner.http.request(method, f"/v1{path}", headers=list(given.items()), content=json.dumps(body))
+        assert answer.status_code in statuses, f"{method}: {answer.status_code} {answer.text}"
 
 
 @each_operation(having="placeholders")
