@@ -58,8 +58,9 @@ async def test_an_unknown_parameter_is_refused(mine: FullHouse, operation: Opera
 @each_operation("GET", having="query")
 async def test_hostile_parameters(mine: FullHouse, operation: Operation) -> None:
     for name in operation.query:
+        short = "&limit=1" if "limit" in operation.query and name != "limit" else ""
         for value in HOSTILE_PARAMETERS:
-            answer = await mine.owner.get(f"{operation.at(mine.ids)}?{name}={value}")
+            answer = await mine.owner.get(f"{operation.at(mine.ids)}?{name}={value}{short}")
             assert answer.status_code in {200, 422}, f"{name}={value}: {answer.text}"
 
 
