@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from api.app import build
 from domain.runtime import Runtime, Targets, database_targets, open_runtime
 from domain.settings import Settings, load_settings
+from domain.tenancy import NOBODYS_TENANT, Wall
 from migrations import migrate
 from tests.contract import Contract, Held
 from tests.makers import House
@@ -79,7 +80,13 @@ async def http(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-@pytest.fixture
-def house(http: httpx.AsyncClient, runtime: Runtime) -> House:
-    """Makes tenants, people and things: see tests/makers.py."""
+@pytest_asyncio.fixture(loop_scope="session")
+async def house(http: httpx.AsyncClient, runtime: Runtime) -> House:
+    """Makes tenants, people and things: see tests/makers.py.
+
+    The queue is emptied first. Most tests ask for jobs that nobody does, and a worker in a later test would do them all
+    before its own.
+    """
+    async with runtime.database.inside(Wall(NOBODYS_TENANT)) as connection, connection.begin():
+        await connection.exec_driver_sql("delete from pgqueuer where status = 'queued'")
     return House(http, runtime)

@@ -17,7 +17,7 @@ from domain.database import tenant_session
 from domain.outbound import retries
 from domain.outbound.endpoints import WebhookEndpoint
 from domain.runtime import Runtime
-from domain.tenancy import NOBODYS_TENANT, SYSTEM, Wall
+from domain.tenancy import SYSTEM, Wall
 from tests.domain.outbound.listening import eventually, listen, listening, settled, working
 from tests.makers import House, expect
 
@@ -25,11 +25,9 @@ LONG_AGO = "2020-01-01T00:00:00Z"
 
 
 @pytest_asyncio.fixture
-async def worker(runtime: Runtime) -> AsyncGenerator[None]:
-    """A worker with an empty queue: hundreds of tests before left their jobs, with nobody there to do them."""
-    async with runtime.database.inside(Wall(NOBODYS_TENANT)) as connection:
-        await connection.exec_driver_sql("delete from pgqueuer where status = 'queued'")
-        await connection.commit()
+async def worker(house: House, runtime: Runtime) -> AsyncGenerator[None]:
+    """A worker, on the queue that ``house`` has emptied."""
+    del house
     async with working(runtime):
         yield
 

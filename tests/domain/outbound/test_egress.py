@@ -161,7 +161,11 @@ class TestWhatIsKept:
         assert answer.ok
         assert (len(answer.body), answer.truncated) == (16_384, True)
 
-    @pytest.mark.parametrize(("encoding", "packed"), [("gzip", gzip.compress(b"hello", mtime=0)), ("deflate", zlib.compress(b"hello"))])
+    @pytest.mark.parametrize(
+        ("encoding", "packed"),
+        [("gzip", gzip.compress(b"hello", mtime=0)), ("deflate", zlib.compress(b"hello"))],
+        ids=["gzip", "deflate"],
+    )
     async def test_an_answer_packed_unasked_is_unpacked(self, encoding: str, packed: bytes) -> None:
         async with receiver(answers(200, packed, Content_Encoding=encoding)) as partner:
             answer = await Egress(HERE).post(partner.url(), {}, b"")
