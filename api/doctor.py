@@ -4,12 +4,14 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Any
 
+import aiosmtplib
 import asyncpg
 from rich.console import Console
 from rich.table import Table
 
 from domain.embedded_postgres import EmbeddedPostgresError
 from domain.keyring import KeyRingError
+from domain.outbound.mail import smtp_server
 from domain.runtime import Targets, database_targets, open_keyring
 from domain.settings import Settings
 from domain.sra.catalogue import CatalogueError, catalogue
@@ -54,6 +56,7 @@ async def _findings(settings: Settings) -> AsyncGenerator[Finding]:
     yield _tried("Catalogue of law and rules", catalogue, CatalogueError)
     yield _tried("Key ring", lambda: open_keyring(settings), KeyRingError, OSError)
     yield await _files(settings)
+    yield await _mail(settings)
     try:
         async with database_targets(settings) as targets:
             async for finding in _database(targets):
@@ -79,6 +82,18 @@ async def _files(settings: Settings) -> Finding:
         advice = f"{type(error).__name__}: check BITEWING_FILES_URL and its rights."
         return Finding("File store writes and reads", False, advice)
     return Finding("File store writes and reads", True)
+
+
+async def _mail(settings: Settings) -> Finding:
+    if settings.smtp_host is None:
+        advice = "Set BITEWING_SMTP_HOST: invitations and forgotten passwords wait for it."
+        return Finding("Letters go to the log" if settings.embedded else "Letters can be sent", settings.embedded, advice)
+    try:
+        async with smtp_server(settings):
+            pass
+    except (aiosmtplib.SMTPException, OSError) as error:
+        return Finding("SMTP server takes letters", False, f"{type(error).__name__}: check the settings BITEWING_SMTP_*.")
+    return Finding("SMTP server takes letters", True)
 
 
 async def _database(targets: Targets) -> AsyncGenerator[Finding]:

@@ -13,6 +13,7 @@ import asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from domain.json_forms import as_json
+from domain.keyring import KeyRing
 from domain.settings import Settings
 from domain.tenancy import Actor, TenantSession, Wall
 
@@ -43,9 +44,10 @@ def _dump_json(value: Any) -> str:
 class Database:
     """A pool of connections as the application's role, which owns nothing and cannot pass row security."""
 
-    def __init__(self, target: Mapping[str, Any], settings: Settings) -> None:
+    def __init__(self, target: Mapping[str, Any], settings: Settings, keyring: KeyRing) -> None:
         """``target`` is what :func:`asyncpg.connect` takes: a ``dsn`` (several hosts allowed), or host and role."""
         self.target = dict(target)
+        self.keyring = keyring
         self._one_message = settings.begin_in_one_message
         self._timeouts = {
             "statement_timeout": str(settings.statement_timeout_ms),
@@ -114,7 +116,7 @@ async def tenant_session(
 ) -> AsyncGenerator[TenantSession]:
     """The only place that commits. What the block raises rolls back; what it returns is written with its events."""
     async with database.inside(wall, read_only=read_only) as connection:
-        session = TenantSession(connection, wall=wall, actor=actor, context=context or {})
+        session = TenantSession(connection, wall=wall, actor=actor, context=context or {}, keyring=database.keyring)
         async with session, session.begin():
             yield session
             if not read_only:

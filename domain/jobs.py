@@ -19,6 +19,7 @@ from domain.tenancy import TenantSession
 FAN_OUT = "webhooks.fan_out"
 DELIVER = "webhooks.deliver"
 RENDER_REPORT = "reports.render"
+SEND_MAIL = "mail.send"
 
 
 def enqueue(session: TenantSession, job: str, *, after: timedelta | None = None, **ids: UUID | int | str) -> None:

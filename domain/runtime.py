@@ -72,9 +72,10 @@ async def database_targets(settings: Settings) -> AsyncGenerator[Targets]:
 
 @asynccontextmanager
 async def open_runtime(settings: Settings, targets: Targets) -> AsyncGenerator[Runtime]:
-    database = Database(targets.app, settings)
+    keyring = open_keyring(settings)
+    database = Database(targets.app, settings, keyring)
     try:
-        yield Runtime(settings, database, open_keyring(settings), open_files(settings))
+        yield Runtime(settings, database, keyring, open_files(settings))
     finally:
         await database.close()
 

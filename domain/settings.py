@@ -4,6 +4,7 @@ Without a single variable set the program runs on one machine with its own Postg
 ``deploy/env.example``, and a test holds the two together.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,6 +15,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from domain.keyring import KeyRing, KeyRingError
 
 MIB = 1024 * 1024
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_SENDER = re.compile(r"[^\s@<>]+@[^\s@<>]+|[^<>@\x00-\x1f]+ <[^\s@<>]+@[^\s@<>]+>")
 
 
 class SettingsError(Exception):
@@ -51,6 +54,13 @@ class Settings(BaseSettings):
     webhook_allow_loopback: bool = False
     webhook_ports: Annotated[tuple[int, ...], NoDecode] = (443,)
 
+    smtp_host: str | None = None
+    smtp_port: Annotated[int, Field(ge=1, le=65535)] = 587
+    smtp_tls: Annotated[Literal["starttls", "tls", "none"], Field(validate_default=True)] = "starttls"
+    smtp_user: str | None = None
+    smtp_password: SecretStr | None = None
+    smtp_from: Annotated[str | None, Field(validate_default=True)] = None
+
     @field_validator("secret_keys", "webhook_ports", mode="before")
     @classmethod
     def _split_commas(cls, value: Any) -> Any:
@@ -80,6 +90,22 @@ class Settings(BaseSettings):
                 raise ValueError(str(error)) from None
         elif info.data.get("database_url") is not None:
             raise ValueError("it must be set when BITEWING_DATABASE_URL names an outside database")
+        return value
+
+    @field_validator("smtp_tls")
+    @classmethod
+    def _is_not_overheard(cls, value: str, info: ValidationInfo) -> str:
+        if value == "none" and info.data.get("smtp_host") not in LOOPBACK:
+            raise ValueError("letters hold secret links: only an SMTP server on this machine may be spoken to without TLS")
+        return value
+
+    @field_validator("smtp_from")
+    @classmethod
+    def _is_a_sender(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None and info.data.get("smtp_host"):
+            raise ValueError("it must be set with BITEWING_SMTP_HOST, such as Bitewing <noreply@msp.example>")
+        if value is not None and not _SENDER.fullmatch(value):
+            raise ValueError("it is an address, or a name and an address in angle brackets")
         return value
 
     @property

@@ -17,6 +17,7 @@ from domain.inventory.systems import System
 from domain.inventory.workforce import Workforce
 from domain.outbound.deliveries import Delivery, DeliveryAttempt
 from domain.outbound.endpoints import WebhookEndpoint
+from domain.outbound.mail import Mail
 from domain.people.api_keys import ApiKey
 from domain.people.kept_answers import KeptAnswer
 from domain.people.members import Member
@@ -33,7 +34,7 @@ from domain.vendors.vendors import Vendor
 
 TABLES: tuple[type[SQLModel], ...] = (
     AccessRequest, Answer, ApiKey, Assessment, Baa, Backup, Delivery, DeliveryAttempt, Device, Document, Engagement,
-    Event, EventHead, Finding, Flow, ImportRow, ImportRun, Incident, KeptAnswer, Location, Member, Organization, Partner,
+    Event, EventHead, Finding, Flow, ImportRow, ImportRun, Incident, KeptAnswer, Location, Mail, Member, Organization, Partner,
     Person, Policy, RemoteAccess, Segment, System, Task, TaskComment, TaskFinding, Tenant, Vendor, WebhookEndpoint,
     Workforce,
 )  # fmt: skip

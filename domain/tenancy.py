@@ -22,6 +22,7 @@ from sqlmodel import Field, SQLModel, col, select
 
 from domain.clock import new_id, now
 from domain.errors import NotFound
+from domain.keyring import KeyRing
 
 if TYPE_CHECKING:
     import asyncpg
@@ -231,12 +232,16 @@ class TenantSession(AsyncSession):
     sync_session_class = WalledSession
     sync_session: WalledSession  # pyright: ignore[reportIncompatibleVariableOverride]  the class above makes it so
 
-    def __init__(self, bind: AsyncConnection, *, wall: Wall, actor: Actor, context: Mapping[str, Any]) -> None:
+    def __init__(
+        self, bind: AsyncConnection, *, wall: Wall, actor: Actor, context: Mapping[str, Any], keyring: KeyRing
+    ) -> None:
         super().__init__(bind=bind, expire_on_commit=False, autoflush=False)
         self.wall = wall
         self.sync_session.wall = wall
         self.actor = actor
         self.context = context
+        self.keyring = keyring
+        """What a verb keeps secret in its rows, it seals with this."""
         self.events: list[dict[str, Any]] = []
         self.ended_credentials = False
         """Set by a verb that ends a key or a seat, so that this process forgets what it remembers with the commit."""

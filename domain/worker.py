@@ -21,8 +21,9 @@ from pgqueuer.models import Job
 from pgqueuer.qm import QueueManager
 from pgqueuer.queries import Queries
 
-from domain.jobs import DELIVER, FAN_OUT, RENDER_REPORT
+from domain.jobs import DELIVER, FAN_OUT, RENDER_REPORT, SEND_MAIL
 from domain.outbound import dispatch
+from domain.outbound.mail import deliver_mail, sweep_mail
 from domain.people.kept_answers import forget_old_answers
 from domain.runtime import Runtime
 from domain.sra import report_files
@@ -37,11 +38,13 @@ JOBS: dict[str, Handler] = {
     FAN_OUT: dispatch.fan_out,
     DELIVER: dispatch.deliver,
     RENDER_REPORT: report_files.render_report,
+    SEND_MAIL: deliver_mail,
 }
 """Every kind of job and what does it. The payload is what ``domain.jobs.enqueue`` was given, with the tenant's id."""
 
-AT_ONCE: Mapping[str, int] = {RENDER_REPORT: 2}
-"""How many jobs of a kind may run at once over all workers, where many would eat up memory. Others are not bounded."""
+AT_ONCE: Mapping[str, int] = {RENDER_REPORT: 2, SEND_MAIL: 8}
+"""How many jobs of a kind may run at once over all workers, where many would eat up memory or be taken for a flood by a
+mail server. Others are not bounded."""
 
 CHORE_LOCK = 0x62_69_74_65_77_69_6E_67
 """The advisory lock that the one worker holds which does the chores: "bitewing" in ASCII."""
@@ -180,6 +183,7 @@ async def _pause(ended: asyncio.Event, length: timedelta) -> None:
 CHORES: tuple[Chore, ...] = (
     Chore("webhooks.sweep", timedelta(minutes=1), dispatch.sweep),
     Chore("queue.prune_log", timedelta(hours=1), prune_queue_log),
+    Chore("mail.sweep", timedelta(hours=1), sweep_mail),
     Chore("answers.forget", timedelta(hours=1), forget_old_answers),
     Chore("acceptances.reopen", timedelta(hours=1), reopen_all_expired),
 )

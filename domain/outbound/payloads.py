@@ -43,6 +43,7 @@ _CODES = frozenset(
         ("engagement", "reason_code"),
         ("finding", "rule_id"),
         ("finding", "topic_id"),
+        ("mail", "failure"),
         ("webhook_endpoint", "disabled_reason"),
     }
 )

@@ -18,7 +18,7 @@ from tests.makers import Caller, House
 @pytest_asyncio.fixture
 async def one_connection(runtime: Runtime, targets: Targets) -> AsyncGenerator[Database]:
     """A database of which whoever comes next gets the connection of whoever was there before."""
-    database = Database(targets.app, runtime.settings.model_copy(update={"pool_size": 1}))
+    database = Database(targets.app, runtime.settings.model_copy(update={"pool_size": 1}), runtime.keyring)
     yield database
     await database.close()
 
