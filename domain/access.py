@@ -39,6 +39,8 @@ class Permission(StrEnum):
     findings_write = "findings:write"
     flows_read = "flows:read"
     flows_write = "flows:write"
+    groups_read = "groups:read"
+    groups_write = "groups:write"
     imports_read = "imports:read"
     imports_write = "imports:write"
     incidents_read = "incidents:read"
@@ -90,9 +92,9 @@ _FIELD_WORK = (
     frozenset(
         each
         for each in Permission
-        if each.split(":")[0] not in {"api_keys", "audit", "billing", "members", "ownership", "tenant", "webhooks"}
+        if each.split(":")[0] not in {"api_keys", "audit", "billing", "groups", "members", "ownership", "tenant", "webhooks"}
     )
-    | {Permission.tenant_read}
+    | {Permission.tenant_read, Permission.groups_read}
 ) - {Permission.assessments_approve, Permission.tasks_verify, Permission.organizations_write}
 
 ROLES: dict[Role, frozenset[Permission]] = {

@@ -6,6 +6,7 @@ from domain.events import Event, EventHead
 from domain.inventory.backups import Backup
 from domain.inventory.devices import Device
 from domain.inventory.flows import Flow
+from domain.inventory.groups import Group, GroupedOrganization
 from domain.inventory.import_runs import ImportRow, ImportRun
 from domain.inventory.locations import Location
 from domain.inventory.organizations import Organization
@@ -33,10 +34,10 @@ from domain.vendors.engagements import Engagement
 from domain.vendors.vendors import Vendor
 
 TABLES: tuple[type[SQLModel], ...] = (
-    AccessRequest, Answer, ApiKey, Assessment, Baa, Backup, Delivery, DeliveryAttempt, Device, Document, Engagement,
-    Event, EventHead, Finding, Flow, ImportRow, ImportRun, Incident, KeptAnswer, Location, Mail, Member, Organization, Partner,
-    Person, Policy, RemoteAccess, Segment, System, Task, TaskComment, TaskFinding, Tenant, Vendor, WebhookEndpoint,
-    Workforce,
+    AccessRequest, Answer, ApiKey, Assessment, Baa, Backup, Delivery, DeliveryAttempt, Device, Document, Engagement, Event,
+    EventHead, Finding, Flow, Group, GroupedOrganization, ImportRow, ImportRun, Incident, KeptAnswer, Location, Mail,
+    Member, Organization, Partner, Person, Policy, RemoteAccess, Segment, System, Task, TaskComment, TaskFinding, Tenant,
+    Vendor, WebhookEndpoint, Workforce,
 )  # fmt: skip
 
 metadata = SQLModel.metadata

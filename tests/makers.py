@@ -127,6 +127,12 @@ async def make_location(by: Caller, organization: str, **fields: Any) -> dict[st
     return await by.make(f"/organizations/{organization}/locations", {"name": _name("Office"), **fields})
 
 
+async def make_group(by: Caller, **fields: Any) -> dict[str, Any]:
+    """Of the organizations that ``fields`` list, or of none."""
+    listed: dict[str, list[str]] = {} if "rule" in fields else {"organization_ids": []}
+    return await by.make("/groups", {"name": _name("Group"), **listed, **fields})
+
+
 async def make_device(by: Caller, organization: str, **fields: Any) -> dict[str, Any]:
     body = {"name": _name("PC"), "kind": "capture_workstation", **fields}
     return await by.make(f"/organizations/{organization}/devices", body)

@@ -18,6 +18,7 @@ from domain.clock import today
 from domain.inventory import devices
 from domain.inventory.device_os import WITHOUT_SYSTEM, OsSupport, ended_and_supported
 from domain.inventory.devices import Device, DeviceFields
+from domain.inventory.groups import in_group
 from domain.inventory.kinds import AssetStatus, DeviceKind, Encryption
 from domain.records import archive
 
@@ -89,6 +90,7 @@ DEVICES = Listing(
         **filters_of(Device, "organization_id", "location_id", "kind", "status", "encryption_at_rest", "ref"),
         "os_support": _support() == bindparam("os_support", type_=String()),
         "encryption_unknown": col(Device.encryption_at_rest).is_(None),
+        "group_id": in_group(Device.organization_id),
         "q": part_of("q", Device.name, Device.hostname, Device.serial),
     },
     where=col(Device.archived_at).is_(None),
@@ -119,8 +121,8 @@ async def _wanted(
 Wanted = Annotated[dict[str, Any], Depends(_wanted)]
 
 
-async def _page(by: Inside, window: Window, wanted: dict[str, Any], *, organization_id: UUID | None) -> Response:
-    return await DEVICES.page(by, window, bound=bound_today(), organization_id=organization_id, **wanted)
+async def _page(by: Inside, window: Window, wanted: dict[str, Any], **among: UUID | None) -> Response:
+    return await DEVICES.page(by, window, bound=bound_today(), **among, **wanted)
 
 
 def bound_today() -> dict[str, Any]:
@@ -130,9 +132,15 @@ def bound_today() -> dict[str, Any]:
 
 
 @router.get("/devices", response_model=Page[DeviceOut])
-async def list_fleet(by: Reader, window: PagedAndSorted, wanted: Wanted, organization_id: UUID | None = None) -> Response:
-    """The devices of all organizations that the caller may see."""
-    return await _page(by, window, wanted, organization_id=organization_id)
+async def list_fleet(
+    by: Reader,
+    window: PagedAndSorted,
+    wanted: Wanted,
+    organization_id: UUID | None = None,
+    group_id: UUID | None = None,
+) -> Response:
+    """The devices of all organizations that the caller may see, or of those in a group."""
+    return await _page(by, window, wanted, organization_id=organization_id, group_id=group_id)
 
 
 @router.get("/organizations/{organization_id}/devices", response_model=Page[DeviceOut])

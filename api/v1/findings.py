@@ -21,6 +21,7 @@ from api.citations import (
 from api.door import Changes, Inside, ThisOrganization, door_router, may, merged, patch_of, this
 from api.pages import Listing, Page, PagedAndSorted, Window, constant, filters_of
 from domain.access import Permission
+from domain.inventory.groups import in_group
 from domain.remediation import working
 from domain.remediation.tasks import Task, TaskPriority, TaskStatus
 from domain.sra import deciding, manual_findings
@@ -188,6 +189,7 @@ FINDINGS = Listing(
         **filters_of(
             Finding, "organization_id", "level", "status", "origin", "rule_id", "subject_id", "basis", "cause", "assessment_id"
         ),
+        "group_id": in_group(Finding.organization_id),
         "min_rank": col(Finding.level_rank) >= bindparam("min_rank", type_=Integer()),
     },
 )
@@ -220,17 +222,17 @@ async def _wanted(
 Wanted = Annotated[dict[str, Any], Depends(_wanted)]
 
 
-async def _page(by: Inside, window: Window, wanted: dict[str, Any], *, organization_id: UUID | None) -> Response:
+async def _page(by: Inside, window: Window, wanted: dict[str, Any], **among: UUID | None) -> Response:
     worst_first = Window(window.limit, window.after, window.sort or "-level")
-    return await FINDINGS.page(by, worst_first, bound=bound_for_citations(), organization_id=organization_id, **wanted)
+    return await FINDINGS.page(by, worst_first, bound=bound_for_citations(), **among, **wanted)
 
 
 @router.get("/findings", response_model=Page[FindingOut])
 async def list_all_findings(
-    by: Reader, window: PagedAndSorted, wanted: Wanted, organization_id: UUID | None = None
+    by: Reader, window: PagedAndSorted, wanted: Wanted, organization_id: UUID | None = None, group_id: UUID | None = None
 ) -> Response:
     """The risks of all organizations that the caller may see, the worst first. Sorts: level, opened_at, number."""
-    return await _page(by, window, wanted, organization_id=organization_id)
+    return await _page(by, window, wanted, organization_id=organization_id, group_id=group_id)
 
 
 @router.get("/organizations/{organization_id}/findings", response_model=Page[FindingOut])

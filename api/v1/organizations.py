@@ -12,6 +12,7 @@ from api.door import Changes, Inside, ThisOrganization, door_router, may, merged
 from api.pages import Listing, Page, PagedAndSorted, filters_of, part_of
 from domain.access import Permission
 from domain.inventory import organizations
+from domain.inventory.groups import in_group
 from domain.inventory.organizations import Organization, OrganizationFields
 from domain.records import archive
 
@@ -46,6 +47,7 @@ ORGANIZATIONS = Listing(
     sorts={"name": col(Organization.name), "created_at": col(Organization.created_at)},
     filters={
         **filters_of(Organization, "ref", "state"),
+        "group_id": in_group(Organization.id),
         "q": part_of("q", Organization.name, Organization.legal_name),
     },
     where=col(Organization.archived_at).is_(None),
@@ -54,10 +56,15 @@ ORGANIZATIONS = Listing(
 
 @router.get("/organizations", response_model=Page[OrganizationOut])
 async def list_organizations(
-    by: Reader, window: PagedAndSorted, ref: str | None = None, state: str | None = None, q: str | None = None
+    by: Reader,
+    window: PagedAndSorted,
+    ref: str | None = None,
+    state: str | None = None,
+    group_id: UUID | None = None,
+    q: str | None = None,
 ) -> Response:
     """The clients of this tenant, by name. ``q`` finds a part of the name or legal name."""
-    return await ORGANIZATIONS.page(by, window, ref=ref, state=state, q=q)
+    return await ORGANIZATIONS.page(by, window, ref=ref, state=state, group_id=group_id, q=q)
 
 
 @router.post("/organizations", status_code=201, response_model=OrganizationOut)

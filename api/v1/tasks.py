@@ -15,6 +15,7 @@ from api.pages import Listing, Page, Paged, PagedAndSorted, Window, constant, fi
 from api.v1.findings import ThisFinding
 from domain.access import Permission
 from domain.clock import today
+from domain.inventory.groups import in_group
 from domain.records import archive
 from domain.remediation import working
 from domain.remediation.tasks import Task, TaskComment, TaskFinding, TaskPriority, TaskStatus
@@ -103,6 +104,7 @@ TASKS = Listing(
         "not_overdue": or_(col(Task.due_on).is_(None), not_(_OVERDUE)),
         "due_before": col(Task.due_on) < bindparam("due_before", type_=Date()),
         "finding_id": exists().where(_treats(col(TaskFinding.finding_id) == bindparam("finding_id", type_=Uuid()))),
+        "group_id": in_group(Task.organization_id),
         "q": part_of("q", Task.title, Task.description),
     },
     where=col(Task.archived_at).is_(None),
@@ -138,15 +140,17 @@ async def _wanted(
 Wanted = Annotated[dict[str, Any], Depends(_wanted)]
 
 
-async def _page(by: Inside, window: Window, wanted: dict[str, Any], *, organization_id: UUID | None) -> Response:
+async def _page(by: Inside, window: Window, wanted: dict[str, Any], **among: UUID | None) -> Response:
     only = working.only_assignee(by.principal)
-    return await TASKS.page(by, window, bound={"today": today()}, organization_id=organization_id, only=only, **wanted)
+    return await TASKS.page(by, window, bound={"today": today()}, only=only, **among, **wanted)
 
 
 @router.get("/tasks", response_model=Page[TaskOut])
-async def list_all_tasks(by: Reader, window: PagedAndSorted, wanted: Wanted, organization_id: UUID | None = None) -> Response:
+async def list_all_tasks(
+    by: Reader, window: PagedAndSorted, wanted: Wanted, organization_id: UUID | None = None, group_id: UUID | None = None
+) -> Response:
     """The tasks of all organizations that the caller may see, what is due first. Sorts: due_on, created_at."""
-    return await _page(by, window, wanted, organization_id=organization_id)
+    return await _page(by, window, wanted, organization_id=organization_id, group_id=group_id)
 
 
 @router.get("/organizations/{organization_id}/tasks", response_model=Page[TaskOut])

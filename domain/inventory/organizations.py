@@ -9,6 +9,7 @@ from sqlmodel import Field
 
 from domain.errors import Fault, Invalid
 from domain.inventory.fact_columns import accept_settings
+from domain.inventory.groups import sort_into_groups
 from domain.known import is_mapping
 from domain.records import change, create
 from domain.tenancy import Archivable, Factual, Fields, TenantOwned, TenantSession, json_object, json_or_unknown, tenant_table
@@ -46,12 +47,16 @@ class Organization(OrganizationFields, Factual, TenantOwned, Archivable, table=T
 
 async def take_on(session: TenantSession, fields: OrganizationFields) -> Organization:
     """Add a client to the tenant."""
-    return await create(session, Organization(**_checked(fields, settings={}, prior_analysis={})))
+    organization = await create(session, Organization(**_checked(fields, settings={}, prior_analysis={})))
+    await sort_into_groups(session, organization)
+    return organization
 
 
 async def amend(session: TenantSession, organization: Organization, fields: OrganizationFields) -> Organization:
     values = _checked(fields, settings=organization.settings, prior_analysis=organization.prior_analysis or {})
-    return await change(session, organization, values)
+    await change(session, organization, values)
+    await sort_into_groups(session, organization)
+    return organization
 
 
 def _checked(fields: OrganizationFields, *, settings: Mapping[str, Any], prior_analysis: Mapping[str, Any]) -> dict[str, Any]:

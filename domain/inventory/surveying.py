@@ -20,6 +20,7 @@ from domain.errors import Invalid
 from domain.events import differences, emit
 from domain.free_text import keep_patients_out
 from domain.inventory.claims import SURVEY
+from domain.inventory.groups import sort_into_groups
 from domain.inventory.import_reports import Report, keep_report
 from domain.inventory.import_runs import ImportRow, ImportRun, RowOutcome
 from domain.inventory.importing import Export, one_import_at_a_time
@@ -63,6 +64,8 @@ async def take_survey(session: TenantSession, organization: Organization, export
     if not export.dry_run:
         await _archive_moved(session, taking)
         await _write(session, taking)
+        await session.refresh(organization)
+        await sort_into_groups(session, organization)
         await keep_report(session, organization, report)
     return report
 

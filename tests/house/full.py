@@ -26,6 +26,7 @@ from tests.makers import (
     make_engagement,
     make_finding,
     make_flow,
+    make_group,
     make_import,
     make_incident,
     make_location,
@@ -124,6 +125,7 @@ async def build(house: House, mark: str) -> FullHouse:
     ids["organization_id"] = practice = await house.organization(owner, name=f"Practice {mark}")
     full.other_organization = await house.organization(owner, name="Another client")
     ids["vendor_id"] = vendor = (await make_vendor(owner, name=f"Vendor {mark}"))["id"]
+    ids["group_id"] = (await make_group(owner, name=f"Group {mark}", organization_ids=[practice]))["id"]
     ids["location_id"] = location = (await make_location(owner, practice, name=f"Office {mark}"))["id"]
     ids["document_id"] = document = (await make_document(owner, practice, title=f"Evidence {mark}"))["id"]
     await _inventory(full, practice=practice, vendor=vendor, location=location, document=document)
