@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
+import structlog
 import uvicorn
 
 from api.app import build
@@ -13,6 +14,8 @@ from domain.runtime import Runtime, Targets, database_targets, open_runtime
 from domain.settings import Settings
 from domain.worker import work
 from migrations import migrate, newest_revision, revision_of
+
+log = structlog.get_logger()
 
 GRACE_SECONDS = 10
 
@@ -47,6 +50,7 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[object] | None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  uvicorn leaves it untyped
         await super().startup(sockets)  # pyright: ignore[reportArgumentType]
+        log.info("api.listening", address=f"http://{self.config.host}:{self.port}")
         self.listening.set()
 
     @property

@@ -83,6 +83,7 @@ class JobSetAside(Exception):
 async def work(runtime: Runtime, stop: asyncio.Event, *, pace: Pace | None = None) -> None:
     """Do jobs and chores until ``stop`` is set; then finish what has begun. Outlives a database that goes away."""
     pace = pace or Pace()
+    log.info("worker.ready", kinds=len(JOBS))
     while not stop.is_set():
         try:
             await _work_on_one_connection(runtime, stop, pace)
