@@ -1,4 +1,5 @@
-"""The demo: the main job end to end, through the public API and nothing else, on a sample practice that ships with us.
+"""The demo: the main job end to end, through the public API, on a sample practice that ships with us. Only the seat of the
+practice's security official, who signs last, is given without it.
 
 Every figure that it prints was answered by the running program. The receiver of the webhook verifies signatures with the
 independent ``standardwebhooks`` library, not with our own signer.
@@ -12,17 +13,20 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from api.demo_account import print_account
+from api.demo_official import NAME as OFFICIAL
+from api.demo_official import seat_the_official
 from api.demo_receiver import Receiver
 from api.serving import Everything, everything
 from domain.clock import today
+from domain.runtime import Runtime
 from domain.settings import Settings
 
 SAMPLE = files("api.sample")
@@ -81,7 +85,7 @@ async def run_demo(settings: Settings, *, once: bool, as_json: bool) -> None:
         async with httpx.AsyncClient(base_url=f"{base_url}/v1", timeout=120, trust_env=False) as http:
             bar = Progress(TextColumn("{task.description:<34}"), BarColumn(), TimeElapsedColumn(), console=console)
             with bar:
-                await Walk(http, receiver, account, settings.data_dir, bar).whole()
+                await Walk(http, receiver, account, running.runtime, bar).whole()
         if as_json:
             sys.stdout.write(account.as_json() + "\n")
             sys.stdout.flush()
@@ -100,11 +104,11 @@ async def _stay(running: Everything, console: Console, *, quiet: bool) -> None:
 class Walk:
     """One walk through the main job. Each method is a step; each step is a few calls that a partner could make."""
 
-    def __init__(self, http: httpx.AsyncClient, receiver: Receiver, account: Account, data_dir: Path, bar: Progress) -> None:
+    def __init__(self, http: httpx.AsyncClient, receiver: Receiver, account: Account, runtime: Runtime, bar: Progress) -> None:
         self._http = http
         self._receiver = receiver
         self._account = account
-        self._data_dir = data_dir
+        self._runtime = runtime
         self._bar = bar
 
     async def whole(self) -> None:
@@ -216,12 +220,18 @@ class Walk:
         if not state["complete"]:
             raise DemoFailed(json.dumps([one for each in state["elements"] for one in each["missing"]][:5]))
         self._bar.advance(step)
-        for role, name, title in (
-            ("preparer", "Dana Demo (fictional)", "Security analyst, Demo MSP"),
-            ("security_official", "Morgan Example (fictional)", "Office manager and security official"),
-        ):
-            sealed = await self._send("POST", f"{path}/approval", json={"role": role, "name": name, "title": title})
-            self._bar.advance(step)
+        prepared = {"role": "preparer", "name": "Dana Demo (fictional)", "title": "Security analyst, Demo MSP"}
+        await self._send("POST", f"{path}/approval", json=prepared)
+        self._bar.advance(step)
+        key = await seat_the_official(
+            self._runtime,
+            tenant_id=UUID(self._account.tenant_id),
+            organization_id=UUID(self._account.organization_id),
+        )
+        approved = {"role": "security_official", "name": OFFICIAL, "title": "Office manager and security official"}
+        by_the_official = {"Authorization": f"Bearer {key}"}
+        sealed = await self._send("POST", f"{path}/approval", json=approved, headers=by_the_official)
+        self._bar.advance(step)
         self._account.sealed_sha256 = sealed["sealed_sha256"]
 
     async def _fetch_report(self) -> None:
@@ -230,7 +240,7 @@ class Walk:
         answer = await self._http.get(path, headers={"Accept": "application/pdf"})
         if answer.status_code != 200:
             raise DemoFailed(f"GET {path}: {answer.status_code} {answer.text[:500]}")
-        folder = self._data_dir / "demo"
+        folder = self._runtime.settings.data_dir / "demo"
         folder.mkdir(parents=True, exist_ok=True)
         target = folder / f"risk-analysis-{self._account.assessment_id}.pdf"
         target.write_bytes(answer.content)

@@ -37,6 +37,11 @@ def append_only(table: str) -> None:
     op.execute(f"create trigger append_only before update or delete on {table} for each row execute function refuse_change()")
 
 
+def never_emptied(table: str) -> None:
+    """Refuse TRUNCATE, which no trigger of a row sees."""
+    op.execute(f"create trigger never_emptied before truncate on {table} execute function refuse_emptying()")
+
+
 def monthly_partitions(table: str, first: date, months: int, *, existing: frozenset[str], wall: str) -> Iterable[str]:
     """The statements that make the partitions still missing, one per month, each behind the same wall as its parent."""
     for offset in range(months):

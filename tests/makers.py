@@ -208,6 +208,16 @@ async def make_assessment(by: Caller, organization: str, **fields: Any) -> dict[
     return await by.make(f"/organizations/{organization}/assessments", fields)
 
 
+async def sign(house: House, by: Caller, assessment: str) -> dict[str, Any]:
+    """Both signatures under an analysis in which nothing is missing: the caller's, and another member's; the sealed row."""
+    path = f"/assessments/{assessment}/approval"
+    await by.make(path, {"role": "preparer", "name": "Ann Alyst", "title": "Analyst"})
+    official = await house.member(
+        by, Role.practice_admin, organizations=[(await by.get_json(f"/assessments/{assessment}"))["organization_id"]]
+    )
+    return await official.make(path, {"role": "security_official", "name": "Olga Fficial", "title": "Office manager"})
+
+
 async def make_finding(by: Caller, organization: str, **fields: Any) -> dict[str, Any]:
     """A risk written by hand."""
     words = dict.fromkeys(("subject_name", "threat", "vulnerability", "remediation", "reason"), "As seen on site.")

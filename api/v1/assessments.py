@@ -18,7 +18,7 @@ from domain.sra.answering import AnswerFields
 from domain.sra.answers import allowed_states, is_gap, standing
 from domain.sra.assessments import Answer, AnswerSource, Assessment, AssessmentFields, AssessmentStatus
 from domain.sra.catalogue import Topic, catalogue
-from domain.sra.completeness import completeness
+from domain.sra.completeness import completeness, unsigned
 from domain.sra.levels import Level
 from domain.sra.reading import answers_of, change_assessment, in_force_on, organization_of
 from domain.sra.sealing import ApprovalFields
@@ -31,12 +31,24 @@ Answerer = Annotated[Inside, may(Permission.assessments_answer)]
 ThisAssessment = Annotated[Assessment, this(Assessment)]
 
 
+class SignerOut(BaseModel):
+    """The credential that signed, and the member who answers for it."""
+
+    kind: str
+    id: UUID | None
+    member_id: UUID | None
+
+
 class SignatureOut(BaseModel):
     role: str
+    """``preparer`` or ``approver``, the practice's security official."""
     name: str
     title: str
     statement: str
     signed_at: datetime
+    principal: SignerOut
+    signed_sha256: str
+    """The hash of what the signer saw; the same in both signatures of a sealed analysis."""
 
 
 class AssessmentOut(BaseModel):
@@ -127,7 +139,9 @@ class ElementOut(BaseModel):
 
 class CompletenessOut(BaseModel):
     complete: bool
+    """Nothing but the signatures is missing."""
     elements: list[ElementOut]
+    signatures_missing: list[MissingOut]
 
 
 class VerificationOut(BaseModel):
@@ -219,12 +233,16 @@ async def read_completeness(by: Reader, assessment: ThisAssessment) -> Completen
         ElementOut.model_validate(each, from_attributes=True)
         for each in await completeness(by.session, assessment, organization)
     ]
-    return CompletenessOut(complete=not any(each.missing for each in elements), elements=elements)
+    return CompletenessOut(
+        complete=not any(each.missing for each in elements),
+        elements=elements,
+        signatures_missing=[MissingOut.model_validate(each, from_attributes=True) for each in unsigned(assessment)],
+    )
 
 
 @router.post("/assessments/{assessment_id}/approval", status_code=201, response_model=AssessmentOut)
 async def approve(by: Writer, assessment: ThisAssessment, fields: ApprovalFields) -> Assessment:
-    """Sign. The preparer signs first; with the security official's signature the analysis is sealed."""
+    """Sign. The preparer signs first; with the signature of another member, the security official, it is sealed."""
     organization = await organization_of(by.session, assessment)
     return by.tag(await sealing.approve(by.session, assessment, organization, fields, by=by.principal))
 

@@ -17,21 +17,26 @@ from domain.inventory.flows import Flow
 from domain.inventory.import_runs import ImportRun
 from domain.inventory.locations import Location
 from domain.inventory.organizations import Organization
+from domain.inventory.partners import Partner
 from domain.inventory.policies import Policy
 from domain.inventory.remote_accesses import RemoteAccess
 from domain.inventory.systems import System
 from domain.inventory.workforce import Workforce
+from domain.remediation.access_requests import AccessRequest
+from domain.remediation.incidents import Incident
 from domain.remediation.untreated import untreated
 from domain.sra.assessments import Answer, Assessment
 from domain.sra.catalogue import catalogue
+from domain.sra.documents import Document, DocumentKind
 from domain.sra.findings import Finding
 from domain.sra.levels import Level
 from domain.tenancy import OrganizationOwned, TenantSession
 from domain.vendors.baas import Baa
 from domain.vendors.engagements import Engagement
+from domain.vendors.vendors import Vendor
 
 READ_BY_THE_RULES: tuple[type[OrganizationOwned], ...] = (
-    Device, System, Flow, Engagement, Baa, RemoteAccess, Backup, Policy, Workforce,
+    Device, System, Flow, Engagement, Baa, Partner, RemoteAccess, Backup, Policy, Workforce, Incident, AccessRequest,
 )  # fmt: skip
 PLANNED_FROM = Level.moderate
 """Open risks from this level up need a task or a decision before the analysis can be sealed."""
@@ -57,19 +62,36 @@ class ElementState:
 
 
 async def completeness(session: TenantSession, assessment: Assessment, organization: Organization) -> tuple[ElementState, ...]:
-    """The nine elements in order. Signatures and the seal are the last act and are not counted here."""
+    """The nine elements in order. Signatures and the seal are the last act and are not counted here: see unsigned."""
+    evaluated = await _evaluated(session, assessment, organization)
     found: dict[str, Sequence[Missing]] = {
         "scope": await _scope(session, assessment, organization),
         "data_collection": await _data_collection(session, organization),
-        "threats_vulnerabilities": await _evaluated(session, assessment, organization),
+        "threats_vulnerabilities": evaluated,
         "current_measures": await _answered(session, assessment),
-        "risk_level": await _planned(session, organization),
+        "likelihood": evaluated,
+        "impact": evaluated,
+        "risk_level": [*evaluated, *await _planned(session, organization)],
     }
     elements = catalogue(assessment.edition).elements
     unknown = found.keys() - {element.key for element in elements}
     assert not unknown, f"the catalogue has no element {unknown}"
     return tuple(
         ElementState(each.number, each.key, each.title, each.must_show, tuple(found.get(each.key, ()))) for each in elements
+    )
+
+
+def unsigned(assessment: Assessment) -> tuple[Missing, ...]:
+    """The signatures that are not given yet, in the order in which they are given."""
+    given = {each["role"] for each in assessment.signatures}
+    link = f"/v1/assessments/{assessment.id}/approval"
+    return tuple(
+        Missing(f"{code}_signature", f"The {who} has not signed.", link)
+        for role, code, who in (
+            ("preparer", "preparer", "preparer"),
+            ("approver", "security_official", "practice's security official"),
+        )
+        if role not in given
     )
 
 
@@ -140,6 +162,15 @@ async def _last_change(session: TenantSession, assessment: Assessment, organizat
     moments: list[Any] = [
         select(func.max(kind.updated_at)).where(col(kind.organization_id) == organization.id) for kind in READ_BY_THE_RULES
     ]
+    moments.append(
+        select(func.max(Document.updated_at)).where(
+            col(Document.organization_id) == organization.id, col(Document.kind) != DocumentKind.report
+        )
+    )
+    for link in (Engagement, Baa):
+        here = select(col(link.vendor_id)).where(col(link.organization_id) == organization.id)
+        moments.append(select(func.max(Vendor.updated_at)).where(col(Vendor.id).in_(here)))
+    moments.append(select(Organization.updated_at).where(col(Organization.id) == organization.id))
     moments.append(select(func.max(Answer.answered_at)).where(col(Answer.assessment_id) == assessment.id))
     moments.append(
         select(func.max(ImportRun.created_at)).where(

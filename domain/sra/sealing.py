@@ -1,6 +1,7 @@
 """Signing and sealing: two people put their names to the analysis, and from the second name on nothing in it changes.
 
-What is sealed is the data set that every format of the report is made from; its SHA-256 is printed in the report.
+What is sealed is the data set that every format of the report is made from; its SHA-256 is printed in the report. Each
+signature also keeps the hash of what its signer saw, so the second one can only stand under the same words as the first.
 """
 
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from domain.errors import Conflict, Forbidden
 from domain.events import emit
 from domain.inventory.organizations import Organization
 from domain.jobs import RENDER_REPORT, enqueue
+from domain.people.acting import acting_member
 from domain.sra.answering import refuse_unless_open
 from domain.sra.assessments import Assessment, AssessmentStatus
 from domain.sra.completeness import completeness
@@ -53,20 +55,27 @@ async def approve(
 ) -> Assessment:
     """Add a signature; with the second one the analysis is sealed, if nothing is missing.
 
-    The practice's security official (45 CFR 164.308(a)(2)) signs last, over what the preparer has signed.
+    The practice's security official (45 CFR 164.308(a)(2)) signs last, over what the preparer has signed, and is somebody
+    else: two keys of one member are one person.
     """
-    refuse_unless_open(assessment)
-    if fields.role is SignatureRole.security_official and not by.may(Permission.assessments_approve):
+    official = fields.role is SignatureRole.security_official
+    if official and not by.may(Permission.assessments_approve):
         raise Forbidden("Only somebody who may approve analyses signs as the practice's security official.")
-    role = "approver" if fields.role is SignatureRole.security_official else "preparer"
-    _forget_outdated(assessment)
-    given = {each["role"] for each in assessment.signatures}
-    if role in given:
-        raise Conflict("This signature has been given already.", code="already_signed")
-    if role == "approver" and "preparer" not in given:
-        raise Conflict("The preparer signs first, and again after each new evaluation.", code="preparer_first")
+    signer = acting_member(session)
+    # Answers wait at the database from here on: nothing slips in between what is read now and the seal.
+    await session.refresh(assessment, with_for_update=True)
+    refuse_unless_open(assessment)
     await _refuse_incomplete(session, assessment, organization)
     moment = now()
+    seen = what_is_signed(await assemble(session, assessment, organization, status="draft", at=moment))
+    prepared = _standing_preparation(assessment, seen)
+    if official and prepared is None:
+        raise Conflict("The preparer signs first, and again after every change.", code="preparer_first")
+    if prepared is not None and not official:
+        raise Conflict("This signature has been given already.", code="already_signed")
+    if prepared is not None and prepared["principal"]["member_id"] == str(signer):
+        raise Conflict("The preparer cannot also sign as the security official. Another member signs.", code="same_person")
+    role = "approver" if official else "preparer"
     signature: dict[str, Any] = {
         "role": role,
         "name": fields.name,
@@ -74,26 +83,42 @@ async def approve(
         "statement": STATEMENTS[role],
         "signed_at": rfc3339(moment),
         "principal": session.actor.named(),
+        "signed_sha256": seen,
     }
-    assessment.signatures = [*assessment.signatures, signature]
+    assessment.signatures = [*([prepared] if prepared else []), signature]
     await session.flush()
-    emit(session, "assessment.signed", assessment, {"role": fields.role})
-    if role == "approver":
+    emit(session, "assessment.signed", assessment, {"role": fields.role, "sha256": seen})
+    if official:
         await _seal(session, assessment, organization, at=moment)
     return assessment
 
 
-def _forget_outdated(assessment: Assessment) -> None:
-    """A signature stands under what was evaluated when it was given; after a new evaluation it is asked for again."""
-    evaluated_at = assessment.evaluated_at
-    if evaluated_at is not None:
-        standing = [each for each in assessment.signatures if datetime.fromisoformat(each["signed_at"]) >= evaluated_at]
-        if len(standing) != len(assessment.signatures):
-            assessment.signatures = standing
+def what_is_signed(data: ReportData) -> str:
+    """The hash of all that a signer vouches for: the data set without what the signing itself adds to it."""
+    undated = {"status": "draft", "generated_at": data.edition.as_of}
+    return sha256(
+        data.model_copy(
+            update={
+                "edition": data.edition.model_copy(update=undated),
+                "review": data.review.model_copy(update={"next_review_on": None}),
+                "elements": (),
+                "signatures": (),
+                "history": (),
+            }
+        )
+    )
+
+
+def _standing_preparation(assessment: Assessment, seen: str) -> dict[str, Any] | None:
+    """The preparer's signature, while what it was put under is still what would be sealed."""
+    given = {each["role"]: each for each in assessment.signatures}
+    prepared = given.get("preparer")
+    return prepared if prepared is not None and prepared["signed_sha256"] == seen else None
 
 
 async def _refuse_incomplete(session: TenantSession, assessment: Assessment, organization: Organization) -> None:
-    missing = [f"{one.detail}" for each in await completeness(session, assessment, organization) for one in each.missing]
+    elements = await completeness(session, assessment, organization)
+    missing = list(dict.fromkeys(one.detail for each in elements for one in each.missing))
     if missing:
         shown = " ".join(missing[:5])
         rest = f" And {len(missing) - 5} more: see /completeness." if len(missing) > 5 else ""

@@ -20,8 +20,8 @@ from domain.people.tenants import Person, own
 from domain.remediation.tasks import Task, TaskFinding
 from domain.sra.assessments import Answer, Assessment
 from domain.sra.catalogue import catalogue
-from domain.sra.completeness import completeness
-from domain.sra.documents import Document
+from domain.sra.completeness import completeness, unsigned
+from domain.sra.documents import Document, DocumentKind
 from domain.sra.findings import Finding, FindingStatus
 from domain.sra.report import lines, rows
 from domain.sra.report.assets import report_assets
@@ -29,6 +29,8 @@ from domain.sra.report.dataset import ReportData
 from domain.sra.world_rows import read_world
 from domain.tenancy import TenantSession
 
+LAST_ACT = "documentation"
+"""The element that only the signatures complete."""
 REVIEW_MONTHS = 12
 STANDING_TRIGGERS = (
     "New or changed equipment, software or image flows",
@@ -77,10 +79,14 @@ async def assemble(
             catalogue_edition=book.edition.id,
         ),
         prior=await _prior(session, assessment),
-        signatures=lines.signatures(assessment),
+        signatures=lines.signatures(assessment, people),
         scope=lines.scope(assessment, around),
         elements=tuple(
-            rows.Element(number=each.number, title=each.title, missing=tuple(one.detail for one in each.missing))
+            rows.Element(
+                number=each.number,
+                title=each.title,
+                missing=tuple(one.detail for one in (*each.missing, *(unsigned(assessment) if each.key == LAST_ACT else ()))),
+            )
             for each in elements
         ),
         collection=await _collection(session, organization, people),
@@ -148,7 +154,11 @@ async def _people(session: TenantSession) -> dict[UUID, str]:
 
 
 async def _documents(session: TenantSession, organization: Organization) -> dict[str, Document]:
-    statement = select(Document).where(col(Document.organization_id) == organization.id).order_by(col(Document.id))
+    """All but our own reports, which the worker files while the next analysis may already be signed."""
+    statement = select(Document).where(
+        col(Document.organization_id) == organization.id, col(Document.kind) != DocumentKind.report
+    )
+    statement = statement.order_by(col(Document.id))
     return {str(each.id): each for each in (await session.execute(statement)).scalars()}
 
 

@@ -1,7 +1,8 @@
 """The one data set of a risk analysis: every format of the report is made from it, and it alone is sealed.
 
 Its canonical JSON is both the JSON export and what the seal hashes, so anybody can check a report with ``sha256sum``.
-The bytes depend on the data only: keys sorted, UTF-8, no floats, times in UTC with Z.
+The form is RFC 8785 (JSON Canonicalization Scheme): UTF-8, no white space, members sorted, the shortest escapes. Of numbers
+only whole ones below 2^53 occur, so no rule for floats is needed; times are texts in UTC with Z.
 """
 
 import hashlib
@@ -42,6 +43,7 @@ from domain.sra.report.rows import (
 )
 
 FORMAT = "bitewing.risk-analysis/1"
+LARGEST_NUMBER = 2**53 - 1
 
 
 class SealBroken(ValueError):
@@ -71,8 +73,8 @@ class Method(Row):
 class ReportData(Row):
     """Everything a report prints. A part that does not exist yet is empty, and printed as "none recorded".
 
-    Later versions of this model may only add fields that leave themselves out while they are empty; anything else is a
-    new ``format``, because the hash of an old report must not change.
+    Later versions of this model may only add fields that leave themselves out while they are empty (``Row.LATER``);
+    anything else is a new ``format``, because the hash of an old report must not change.
     """
 
     format: Literal["bitewing.risk-analysis/1"] = FORMAT
@@ -144,7 +146,7 @@ def canonical_json(data: ReportData | Mapping[str, Any]) -> bytes:
     """
     plain: dict[str, Any] = data.model_dump(mode="json") if isinstance(data, ReportData) else dict(data)
     plain.pop("seal", None)
-    _refuse_floats(plain, "data")
+    _refuse_what_has_no_one_form(plain, "data")
     return json.dumps(plain, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
@@ -153,12 +155,17 @@ def sha256(data: ReportData | Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical_json(data)).hexdigest()
 
 
-def _refuse_floats(value: object, where: str) -> None:
+def _refuse_what_has_no_one_form(value: object, where: str) -> None:
+    """Floats and huge numbers, which programs write in different ways; names beyond ASCII, which they sort differently."""
     if isinstance(value, float):
         raise ValueError(f"{where} is a float")
+    if isinstance(value, int) and abs(value) > LARGEST_NUMBER:
+        raise ValueError(f"{where} is a number beyond 2^53 - 1")
     if isinstance(value, Mapping):
         for key, inner in cast(Mapping[str, object], value).items():
-            _refuse_floats(inner, f"{where}.{key}")
+            if not key.isascii():
+                raise ValueError(f"{where} has a member whose name is not ASCII")
+            _refuse_what_has_no_one_form(inner, f"{where}.{key}")
     elif isinstance(value, list | tuple):
         for inner in cast(Sequence[object], value):
-            _refuse_floats(inner, where)
+            _refuse_what_has_no_one_form(inner, where)

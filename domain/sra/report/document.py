@@ -107,6 +107,7 @@ class SignatureLine:
     statement: str
     signer: str
     signed: str
+    account: str | None
     is_signed: bool
 
 

@@ -117,6 +117,7 @@ def _signature(one: SignatureLine) -> Markup:
         "div",
         tag("p", tag("strong", one.role), ": ", signer),
         tag("p", f"Signed: {one.signed}", class_="muted"),
+        *([tag("p", one.account, class_="muted")] if one.account else []),
         tag("p", one.statement),
         class_="signature",
     )

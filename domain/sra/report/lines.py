@@ -32,17 +32,24 @@ def brand(tenant: Tenant) -> rows.Brand:
     return rows.Brand(name=tenant.brand.get("name") or tenant.name, colour=colour if valid else None)
 
 
-def signatures(assessment: Assessment) -> tuple[rows.Signature, ...]:
-    given = {each["role"]: each for each in assessment.signatures}
+def signatures(assessment: Assessment, people: Mapping[UUID, str]) -> tuple[rows.Signature, ...]:
+    given: Mapping[str, Mapping[str, Any]] = {each["role"]: each for each in assessment.signatures}
     return tuple(
-        rows.Signature(
-            role=role,
-            name=given.get(role, {}).get("name"),
-            title=given.get(role, {}).get("title"),
-            signed_at=given.get(role, {}).get("signed_at"),
-            statement=given.get(role, {}).get("statement", STATEMENTS[role]),
-        )
+        _signature(role, given[role], people) if role in given else rows.Signature(role=role, statement=STATEMENTS[role])
         for role in ("preparer", "approver")
+    )
+
+
+def _signature(role: Literal["preparer", "approver"], given: Mapping[str, Any], people: Mapping[UUID, str]) -> rows.Signature:
+    member_id = given["principal"]["member_id"]
+    return rows.Signature(
+        role=role,
+        name=given["name"],
+        title=given["title"],
+        signed_at=given["signed_at"],
+        statement=given["statement"],
+        account=f"{people.get(UUID(member_id), 'a former member')} (member {member_id})",
+        signed_sha256=given["signed_sha256"],
     )
 
 

@@ -95,6 +95,7 @@ def _cover(data: ReportData) -> Cover:
                 statement=signature.statement,
                 signer=joined(part for part in (signature.name, signature.title) if part) or "Not signed",
                 signed=moment(signature.signed_at) or "Not signed",
+                account=f"By the account of {signature.account}" if signature.account else None,
                 is_signed=signature.signed_at is not None,
             )
             for signature in data.signatures

@@ -7,9 +7,18 @@ two is said where it is printed.
 import base64
 import binascii
 import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from domain.inventory.map import OsSupport
 from domain.sra.levels import Level
@@ -28,7 +37,17 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Row(BaseModel):
+    """One line. ``LATER`` names the fields that came after reports were sealed: they leave themselves out while they are
+    empty, so an old report keeps its hash.
+    """
+
     model_config = ConfigDict(frozen=True, extra="forbid")
+    LATER: ClassVar[frozenset[str]] = frozenset()
+
+    @model_serializer(mode="wrap")
+    def _without_empty_later_fields(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = write(self)
+        return {name: value for name, value in written.items() if name not in self.LATER or value not in (None, [], {}, ())}
 
 
 class Logo(Row):
@@ -94,13 +113,20 @@ class PriorVersion(Row):
 
 
 class Signature(Row):
-    """``signed_at`` is None until somebody signs; an unsigned line is printed as such."""
+    """``signed_at`` is None until somebody signs; an unsigned line is printed as such.
+
+    ``account`` is the member whose credential signed, ``signed_sha256`` the hash of what was signed.
+    """
+
+    LATER = frozenset({"account", "signed_sha256"})
 
     role: Literal["preparer", "approver"]
     name: str | None = None
     title: str | None = None
     signed_at: Moment | None = None
     statement: str
+    account: str | None = None
+    signed_sha256: Sha256 | None = None
 
 
 class Seal(Row):

@@ -1,9 +1,16 @@
 """A risk analysis over HTTP: opened once, answered by people, evaluated, completed, signed by two and sealed for good."""
 
 from typing import Any
+from uuid import UUID
+
+import asyncpg
+import httpx
+import pytest
+import pytest_asyncio
 
 from domain.access import Role
-from tests.makers import Caller, House, expect
+from domain.runtime import Runtime, Targets
+from tests.makers import Caller, House, expect, make_api_key, sign
 
 CAPTURE = {
     "name": "OP1",
@@ -46,14 +53,16 @@ async def answered(msp: Caller, assessment_id: str) -> None:
 async def sealed(house: House) -> tuple[Caller, str, dict[str, Any]]:
     msp, organization = await practice(house)
     opened = await msp.make(f"/organizations/{organization}/assessments", {"scope": "Everything that holds ePHI."})
-    path = f"/assessments/{opened['id']}"
-    await answered(msp, opened["id"])
-    await msp.make(f"{path}/evaluation", {})
+    await ready(msp, organization, opened["id"])
+    return msp, organization, await sign(house, msp, opened["id"])
+
+
+async def ready(msp: Caller, organization: str, assessment: str) -> None:
+    """Bring an open analysis so far that only the signatures are missing."""
+    await answered(msp, assessment)
+    await msp.make(f"/assessments/{assessment}/evaluation", {})
     findings = [each["id"] for each in await msp.all(f"/organizations/{organization}/findings")]
     await msp.make(f"/organizations/{organization}/tasks", {"title": "Mend all of it", "finding_ids": findings})
-    for role in ("preparer", "security_official"):
-        signed = await msp.make(f"{path}/approval", {"role": role, "name": f"A {role}", "title": "Role"})
-    return msp, organization, signed
 
 
 async def test_one_analysis_is_open_at_a_time(house: House) -> None:
@@ -166,3 +175,96 @@ async def test_the_report_comes_in_the_form_that_is_accepted(house: House) -> No
     xlsx = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
     assert (await msp.get(path, headers={"Accept": xlsx})).content.startswith(b"PK")
     assert (await msp.get(path, headers={"Accept": "image/png"})).status_code == 406
+
+
+async def test_two_people_sign_and_each_over_the_same_words(house: House) -> None:
+    msp, organization = await practice(house)
+    opened = await msp.make(f"/organizations/{organization}/assessments", {"scope": "Everything that holds ePHI."})
+    path = f"/assessments/{opened['id']}"
+    await ready(msp, organization, opened["id"])
+    state = await msp.get_json(f"{path}/completeness")
+    assert state["complete"]
+    assert [each["code"] for each in state["signatures_missing"]] == ["preparer_signature", "security_official_signature"]
+    preparer = {"role": "preparer", "name": "Ann Alyst", "title": "Analyst"}
+    official = {"role": "security_official", "name": "Olga Fficial", "title": "Office manager"}
+    other = await house.member(msp, Role.practice_admin, organizations=[organization])
+
+    assert expect(await other.post(f"{path}/approval", official), 409)["type"].endswith("preparer-first")
+    await msp.make(f"{path}/approval", preparer)
+    assert expect(await msp.post(f"{path}/approval", preparer), 409)["type"].endswith("already-signed")
+    second_key = Caller(house.http, (await make_api_key(msp))["key"], msp.tenant_id, msp.member_id)
+    for same_person in (msp, second_key):
+        assert expect(await same_person.post(f"{path}/approval", official), 409)["type"].endswith("same-person")
+
+    expect(await msp.patch(path, {"scope": "All but the old archive."}), 200)
+    changed = await other.post(f"{path}/approval", official)
+    assert expect(changed, 409)["type"].endswith("preparer-first"), "nobody approves what the preparer has not seen"
+    await msp.make(f"{path}/approval", preparer)
+    assessment = await other.make(f"{path}/approval", official)
+    assert assessment["status"] == "sealed"
+    assert [each["principal"]["member_id"] for each in assessment["signatures"]] == [str(msp.member_id), str(other.member_id)]
+    assert len({each["signed_sha256"] for each in assessment["signatures"]}) == 1
+    report = await msp.get_json(f"{path}/report", headers={"Accept": "application/json"})
+    assert [each["name"] for each in report["signatures"]] == ["Ann Alyst", "Olga Fficial"]
+    assert str(other.member_id) in report["signatures"][1]["account"]
+    assert not [one for each in report["elements"] for one in each["missing"]]
+
+
+async def test_the_analysis_in_force_on_a_day_is_found(house: House) -> None:
+    """Version 1 stays readable after version 2 has taken its place, with its last day."""
+    msp, organization, first = await sealed(house)
+    opened = await msp.make(f"/organizations/{organization}/assessments", {"scope": "Everything, again."})
+    await ready(msp, organization, opened["id"])
+    second = await sign(house, msp, opened["id"])
+    before = await msp.get_json(f"/assessments/{first['id']}")
+    assert (before["status"], before["in_force_until"]) == ("superseded", second["sealed_at"][:10])
+    assert (second["previous_id"], second["status"]) == (first["id"], "sealed")
+
+    async def in_force(day: str) -> list[str]:
+        page = await msp.get_json(f"/organizations/{organization}/assessments", params={"as_of": day})
+        return [each["id"] for each in page["data"]]
+
+    assert await in_force("2020-01-01") == []
+    assert await in_force(second["sealed_at"][:10]) == [second["id"]]
+    assert await in_force("2999-01-01") == [second["id"]]
+    assert (await msp.get_json(f"/assessments/{first['id']}/verification"))["intact"]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def sealed_once(http: httpx.AsyncClient, runtime: Runtime) -> tuple[Caller, str]:
+    """One sealed analysis, with the next one open beside it."""
+    msp, organization, assessment = await sealed(House(http, runtime))
+    await msp.make(f"/organizations/{organization}/assessments", {})
+    return msp, assessment["id"]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update assessment set title = 'Other' where id = $1",
+        "update assessment set dataset = '{}' where id = $1",
+        "update assessment set sealed_sha256 = repeat('0', 64) where id = $1",
+        "update assessment set signatures = '[]' where id = $1",
+        "update assessment set status = 'open' where id = $1",
+        "delete from assessment where id = $1",
+        "update answer set state = 'yes' where assessment_id = $1",
+        "update answer set assessment_id = (select id from assessment where status = 'open') where assessment_id = $1",
+        "delete from answer where assessment_id = $1",
+        "truncate assessment cascade",
+        "truncate answer",
+    ],
+)
+async def test_not_even_the_owner_of_the_database_changes_what_is_sealed(
+    sealed_once: tuple[Caller, str], targets: Targets, statement: str
+) -> None:
+    msp, assessment = sealed_once
+    connection = await targets.connect_as_owner()
+    try:
+        await connection.execute("select set_config('app.tenant_id', $1, false)", str(msp.tenant_id))
+        assert await connection.fetchval("select status from assessment where id = $1", UUID(assessment)) == "sealed"
+        with pytest.raises(asyncpg.RestrictViolationError):
+            await connection.execute(statement, *([UUID(assessment)] if "$1" in statement else []))
+    finally:
+        await connection.close()
+    proof = await msp.get_json(f"/assessments/{assessment}/verification")
+    assert proof["intact"]
