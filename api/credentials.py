@@ -14,16 +14,16 @@ from fastapi import Request
 
 from domain.access import Principal
 from domain.database import Database, tenant_session
-from domain.errors import Unauthenticated
+from domain.errors import Forbidden, Unauthenticated
 from domain.keyring import fingerprint
-from domain.people import api_keys
+from domain.people import api_keys, key_holders
+from domain.people.revocation import REVOKED_CHANNEL
 from domain.tenancy import NOBODY, Wall
 
 log = structlog.get_logger()
 
 KNOWN_FOR_SECONDS = 60.0
 KNOWN_AT_MOST = 10_000
-REVOKED = api_keys.REVOKED_CHANNEL
 
 
 class Credentials:
@@ -57,16 +57,21 @@ class Credentials:
         parsed = api_keys.parse(token.strip())
         if parsed is None:
             raise Unauthenticated("This is not a credential that Bitewing gave out.")
-        return await self._resolve(*parsed)
+        principal = await self._resolve(*parsed, address=request.state.address)
+        if not principal.may_come_from(request.state.address):
+            log.warning("credentials.address_refused", tenant_id=str(principal.tenant_id), credential=str(principal.actor.id))
+            raise Forbidden("This key may not be used from your address.", code="address_not_allowed")
+        return principal
 
-    async def _resolve(self, tenant_id: UUID, secret: str) -> Principal:
+    async def _resolve(self, tenant_id: UUID, secret: str, *, address: str | None) -> Principal:
         print_of_key = fingerprint(secret)
         known = self._known.get(print_of_key)
         if known and known[0] > time.monotonic() and known[1].tenant_id == tenant_id:
             return known[1]
         generation = self._generation
-        async with tenant_session(self._database, Wall(tenant_id), actor=NOBODY) as session:
-            principal, expires_in = await api_keys.principal_of(session, print_of_key)
+        context = {"address": address}
+        async with tenant_session(self._database, Wall(tenant_id), actor=NOBODY, context=context) as session:
+            principal, expires_in = await key_holders.principal_of(session, print_of_key)
         if self._listening and generation == self._generation:
             self._remember(print_of_key, principal, expires_in)
         return principal
@@ -86,7 +91,7 @@ class Credentials:
             try:
                 connection = await self._database.connect()
                 try:
-                    await connection.add_listener(REVOKED, self.forget_all)
+                    await connection.add_listener(REVOKED_CHANNEL, self.forget_all)
                     self._listening = True
                     while not connection.is_closed():
                         await asyncio.sleep(1)

@@ -137,7 +137,7 @@ def circumstances(request: Request) -> dict[str, Any]:
     """What the audit trail keeps of the request itself: no header or body that could hold a secret."""
     return {
         "request_id": request.state.request_id,
-        "address": request.client.host if request.client else None,
+        "address": request.state.address,
         "user_agent": request.headers.get("user-agent", "")[:300] or None,
     }
 
@@ -173,6 +173,13 @@ def may(permission: Permission) -> Any:
 
     check.permission = permission  # pyright: ignore[reportFunctionMemberAccess]  read again by api/openapi.py
     return Depends(check)
+
+
+async def not_narrowed(request: Request) -> None:
+    """For what concerns the account as a whole: whoever is narrowed to some organizations may not even look at it."""
+    inside: Inside = request.state.inside
+    if inside.principal.organization_ids is not None:
+        raise Forbidden("This is about the whole account, and your access is narrowed to some organizations.")
 
 
 async def _doorstep(request: Request) -> TenantSession:

@@ -85,6 +85,7 @@ def server(runtime: Runtime) -> Server:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # uvicorn would believe every local one; see BITEWING_TRUSTED_PROXIES
         timeout_graceful_shutdown=GRACE_SECONDS,
         lifespan="on",
     )

@@ -1,6 +1,6 @@
 """What can be seen of a running program: one log line and one measurement per request, never a body, never a secret.
 
-Also the request's id and its size limit, because both must hold before anything else looks at the request.
+Also the request's id, where it comes from and its size limit, because all must hold before anything else looks at the request.
 """
 
 import logging
@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.problems import problem, unexpected
 from domain.clock import new_id
 from domain.errors import TooLarge
+from domain.networks import client_address
 from domain.settings import Settings
 
 _ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -42,6 +43,7 @@ class Observed:
     def __init__(self, app: ASGIApp, *, settings: Settings, measurements: Measurements) -> None:
         self._app = app
         self._limits = (settings.body_limit, settings.upload_limit)
+        self._proxies = settings.proxies
         self._measurements = measurements
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,6 +54,8 @@ class Observed:
         offered = request.headers.get("x-request-id", "")
         request_id = offered if _ACCEPTABLE_ID.fullmatch(offered) else str(new_id())
         request.state.request_id = request_id
+        peer = request.client.host if request.client else None
+        request.state.address = client_address(peer, request.headers.getlist("x-forwarded-for"), self._proxies)
         started = time.perf_counter()
         status = 500
         begun = False

@@ -4,10 +4,13 @@ A permission is ``noun:read`` or ``noun:write`` (or a named act); API keys and O
 scopes, and never more of them than their maker has.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from domain.networks import Network, includes
 from domain.tenancy import Actor, Wall
 
 
@@ -60,6 +63,8 @@ class Permission(StrEnum):
     remote_accesses_write = "remote_accesses:write"
     segments_read = "segments:read"
     segments_write = "segments:write"
+    service_accounts_read = "service_accounts:read"
+    service_accounts_write = "service_accounts:write"
     systems_read = "systems:read"
     systems_write = "systems:write"
     tasks_complete = "tasks:complete"
@@ -88,12 +93,11 @@ class Role(StrEnum):
 
 EVERYTHING = frozenset(Permission)
 _READS = frozenset(each for each in Permission if each.endswith(":read"))
+_NOT_IN_THE_FIELD = frozenset(
+    {"api_keys", "audit", "billing", "groups", "members", "ownership", "service_accounts", "tenant", "webhooks"}
+)  # fmt: skip
 _FIELD_WORK = (
-    frozenset(
-        each
-        for each in Permission
-        if each.split(":")[0] not in {"api_keys", "audit", "billing", "groups", "members", "ownership", "tenant", "webhooks"}
-    )
+    frozenset(each for each in Permission if each.split(":")[0] not in _NOT_IN_THE_FIELD)
     | {Permission.tenant_read, Permission.groups_read}
 ) - {Permission.assessments_approve, Permission.tasks_verify, Permission.organizations_write}
 
@@ -129,6 +133,22 @@ ROLES: dict[Role, frozenset[Permission]] = {
 NARROWED = frozenset({Role.practice_admin, Role.practice_member})
 
 
+Reach = frozenset[UUID] | None
+"""The organizations that somebody is narrowed to; None means all of the tenant's."""
+
+
+def both_reach(one: Reach, other: Reach) -> Reach:
+    """What two narrowings leave together."""
+    if one is None or other is None:
+        return other if one is None else one
+    return one & other
+
+
+def as_reach(organization_ids: Sequence[UUID | str] | None) -> Reach:
+    """A narrowing as it stands in a column."""
+    return None if organization_ids is None else frozenset(UUID(str(each)) for each in organization_ids)
+
+
 @dataclass(frozen=True)
 class Principal:
     """Whoever is acting, with everything that decides what they may do."""
@@ -137,11 +157,24 @@ class Principal:
     actor: Actor
     role: Role
     permissions: frozenset[Permission]
-    organization_ids: frozenset[UUID] | None = None
+    organization_ids: Reach = None
+    networks: tuple[Network, ...] = ()
+    """The addresses that the credential may be used from; none named means any."""
+    ends_at: datetime | None = None
+    """When the credential ends by itself. What it makes ends no later."""
 
     @property
     def wall(self) -> Wall:
         return Wall(self.tenant_id, self.organization_ids)
 
+    @property
+    def lent(self) -> bool:
+        """True for a credential that was given less than its member has, or could have been: all but the member's own
+        session."""
+        return self.actor.kind not in {"member", "session"}
+
     def may(self, permission: Permission) -> bool:
         return permission in self.permissions
+
+    def may_come_from(self, address: str | None) -> bool:
+        return not self.networks or includes(self.networks, address)

@@ -13,6 +13,7 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from domain.keyring import KeyRing, KeyRingError
+from domain.networks import Network, parse_network
 
 MIB = 1024 * 1024
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -40,6 +41,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8800
     public_url: str | None = None
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
     body_limit: Annotated[int, Field(ge=1024)] = 16 * MIB
     upload_limit: Annotated[int, Field(ge=1024)] = 25 * MIB
     problem_base_url: str = "https://bitewing.example/problems/"
@@ -61,10 +63,17 @@ class Settings(BaseSettings):
     smtp_password: SecretStr | None = None
     smtp_from: Annotated[str | None, Field(validate_default=True)] = None
 
-    @field_validator("secret_keys", "webhook_ports", mode="before")
+    @field_validator("secret_keys", "webhook_ports", "trusted_proxies", mode="before")
     @classmethod
     def _split_commas(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            parse_network(each)
+        return value
 
     @field_validator("database_url", "owner_database_url")
     @classmethod
@@ -112,6 +121,11 @@ class Settings(BaseSettings):
     def embedded(self) -> bool:
         """True when we run our own Postgres under ``data_dir``."""
         return self.database_url is None
+
+    @property
+    def proxies(self) -> tuple[Network, ...]:
+        """The networks of the proxies whose ``X-Forwarded-For`` is believed."""
+        return tuple(parse_network(each) for each in self.trusted_proxies)
 
     @property
     def base_url(self) -> str:

@@ -22,6 +22,7 @@ from domain.outbound.mail import Mail
 from domain.people.api_keys import ApiKey
 from domain.people.kept_answers import KeptAnswer
 from domain.people.members import Member
+from domain.people.service_accounts import ServiceAccount
 from domain.people.tenants import Person, Tenant
 from domain.remediation.access_requests import AccessRequest
 from domain.remediation.incidents import Incident
@@ -36,8 +37,8 @@ from domain.vendors.vendors import Vendor
 TABLES: tuple[type[SQLModel], ...] = (
     AccessRequest, Answer, ApiKey, Assessment, Baa, Backup, Delivery, DeliveryAttempt, Device, Document, Engagement, Event,
     EventHead, Finding, Flow, Group, GroupedOrganization, ImportRow, ImportRun, Incident, KeptAnswer, Location, Mail,
-    Member, Organization, Partner, Person, Policy, RemoteAccess, Segment, System, Task, TaskComment, TaskFinding, Tenant,
-    Vendor, WebhookEndpoint, Workforce,
+    Member, Organization, Partner, Person, Policy, RemoteAccess, Segment, ServiceAccount, System, Task, TaskComment,
+    TaskFinding, Tenant, Vendor, WebhookEndpoint, Workforce,
 )  # fmt: skip
 
 metadata = SQLModel.metadata

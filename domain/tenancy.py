@@ -200,13 +200,17 @@ class Actor:
     kind: str
     id: UUID | None = None
     member_id: UUID | None = None
+    """On whose behalf: the person who answers for the act."""
+    service_account_id: UUID | None = None
+    """The account that stands for no person, when the credential is one of its keys."""
 
     def named(self) -> dict[str, str | None]:
-        return {
+        known = {
             "kind": self.kind,
             "id": str(self.id) if self.id else None,
             "member_id": str(self.member_id) if self.member_id else None,
         }
+        return {**known, "service_account_id": str(self.service_account_id)} if self.service_account_id else known
 
 
 SYSTEM = Actor("system")

@@ -233,5 +233,9 @@ async def make_api_key(by: Caller, **fields: Any) -> dict[str, Any]:
     return await by.make("/api-keys", {"name": _name("Key"), **fields})
 
 
+async def make_service_account(by: Caller, **fields: Any) -> dict[str, Any]:
+    return await by.make("/service-accounts", {"name": _name("Sync"), **fields})
+
+
 async def make_webhook_endpoint(by: Caller, **fields: Any) -> dict[str, Any]:
     return await by.make("/webhook-endpoints", {"url": "https://hooks.example.com/bitewing", **fields})

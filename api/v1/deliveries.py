@@ -5,27 +5,18 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel
 from sqlmodel import col, select
 
-from api.door import DoorRoute, Inside, may, this
+from api.door import DoorRoute, Inside, may, not_narrowed, this
 from api.pages import Listing, Page, Paged, filters_of
 from api.v1.events import EventOut
 from domain.access import Permission
-from domain.errors import Forbidden
 from domain.outbound import deliveries, payloads
 from domain.outbound.deliveries import Delivery, DeliveryAttempt, DeliveryStatus
 from domain.outbound.dispatch import event_of
 from domain.outbound.endpoints import WebhookEndpoint
-
-
-async def not_narrowed(request: Request) -> None:
-    """An endpoint hears the whole tenant, so whoever is narrowed to some organizations may not even look at it."""
-    inside: Inside = request.state.inside
-    if inside.principal.organization_ids is not None:
-        raise Forbidden("Webhooks tell of the whole account, and your access is narrowed to some organizations.")
-
 
 router = APIRouter(route_class=DoorRoute, tags=["webhooks"], dependencies=[Depends(not_narrowed)])
 Reader = Annotated[Inside, may(Permission.webhooks_read)]

@@ -11,9 +11,9 @@ from fastapi import APIRouter, Depends, Header, Response
 from pydantic import AwareDatetime, BaseModel
 from sqlmodel import Field, col
 
-from api.door import Changes, DoorRoute, Inside, may, merged, patch_of, this
+from api.door import Changes, DoorRoute, Inside, may, merged, not_narrowed, patch_of, this
 from api.pages import Listing, Page, Paged
-from api.v1.deliveries import DeliveryOut, WebhookPayload, not_narrowed
+from api.v1.deliveries import DeliveryOut, WebhookPayload
 from domain.access import Permission
 from domain.clock import now
 from domain.outbound import deliveries, endpoints, payloads

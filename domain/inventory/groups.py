@@ -17,7 +17,7 @@ from sqlmodel import Field, col, select
 from domain.bulk import insert_rows
 from domain.events import emit
 from domain.inventory.group_rules import holds
-from domain.people.api_keys import REVOKED_CHANNEL
+from domain.people.revocation import forget_credentials
 from domain.tenancy import (
     Archivable,
     Fields,
@@ -119,8 +119,7 @@ async def regroup(session: TenantSession, group: Group, *, joined: Collection[UU
     rows = [{"group_id": group.id, "organization_id": each} for each in sorted(joined)]
     await insert_rows(session, GroupedOrganization, rows)
     emit(session, "group.organizations_changed", group, {"joined": sorted(joined), "left": sorted(left)})
-    session.ended_credentials = True
-    await (await session.driver()).execute("select pg_notify($1, 'groups')", REVOKED_CHANNEL)
+    await forget_credentials(session, group.id)
 
 
 async def lock_groups(session: TenantSession, *, shared: bool) -> None:

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from sqlalchemy import ForeignKeyConstraint, UniqueConstraint
 
-from domain.access import Role
+from domain.access import Reach, Role, as_reach
+from domain.clock import today
 from domain.tenancy import Archivable, TenantOwned, json_or_unknown, one_of, tenant_table
 
 
@@ -21,3 +22,12 @@ class Member(TenantOwned, Archivable, table=True):
     organization_ids: list[str] | None = json_or_unknown()
     """The organizations this seat is narrowed to, as text ids; null means all of them."""
     ends_on: date | None = None
+
+    @property
+    def seated(self) -> bool:
+        """False for a seat that was given up, or whose last day is over."""
+        return self.archived_at is None and (self.ends_on is None or self.ends_on >= today())
+
+    @property
+    def reach(self) -> Reach:
+        return as_reach(self.organization_ids)

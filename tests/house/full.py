@@ -34,6 +34,7 @@ from tests.makers import (
     make_policy,
     make_remote_access,
     make_segment,
+    make_service_account,
     make_system,
     make_task,
     make_vendor,
@@ -198,7 +199,12 @@ async def _analysis(full: FullHouse, *, practice: str, document: str) -> None:
 
 async def _account(full: FullHouse) -> None:
     by, mark = full.owner, full.mark
-    full.ids["api_key_id"] = (await make_api_key(by, name=f"Key {mark}"))["id"]
+    group = (await make_group(by, name=f"Ours {mark}", organization_ids=[full.organization]))["id"]
+    narrowed = {"organization_ids": [full.organization], "group_ids": [group]}
+    full.ids["api_key_id"] = (await make_api_key(by, name=f"Key {mark}", **narrowed))["id"]
+    account = (await make_service_account(by, name=f"Sync {mark}", scopes=["devices:read"], **narrowed))["id"]
+    await by.make(f"/service-accounts/{account}/api-keys", {"name": f"Sync key {mark}", **narrowed})
+    full.ids["service_account_id"] = account
     # Off, so that not every change of every walk becomes a delivery that a later test's worker would try.
     endpoint = (await make_webhook_endpoint(by, url=f"https://hooks.example.com/{mark}", enabled=False))["id"]
     delivery = expect(await by.post(f"/webhook-endpoints/{endpoint}/test"), 202)

@@ -29,6 +29,8 @@ NARROWED_MAY_NOT = {
     "list_event_types": "webhooks tell of the whole account",
     "list_webhook_endpoints": "webhooks tell of the whole account",
     "register_webhook_endpoint": "webhooks tell of the whole account",
+    "list_service_accounts": "service accounts work for the whole account",
+    "open_service_account": "service accounts work for the whole account",
 }
 """Operations that refuse a narrowed principal outright (403), because they are about the tenant as a whole."""
 

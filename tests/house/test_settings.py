@@ -76,6 +76,7 @@ def test_everything_that_is_wrong_is_said_at_once_and_no_secret(monkeypatch: pyt
         "BITEWING_PUBLIC_URL": "api.bitewing.example",
         "BITEWING_LOG_FORMAT": "xml",
         "BITEWING_WEBHOOK_PORTS": "https",
+        "BITEWING_TRUSTED_PROXIES": "10.0.0.1/8",
         "BITEWING_BEGIN_IN_ONE_MESSAGE": "perhaps",
     }
     for name, value in wrong.items():
