@@ -4,18 +4,17 @@ The rows travel as one JSON text, which Postgres takes apart again by the column
 column to value; nothing here checks or tells anything, which the verbs do.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from itertools import islice
 from typing import Any
 
+from pydantic_core import to_json
 from sqlalchemy import ColumnElement, inspect, select
 from sqlalchemy.dialects import postgresql
 from sqlmodel import col
 
 from domain.clock import new_id, now
-from domain.json_forms import as_json
 from domain.tenancy import TenantOwned, TenantSession
 
 AT_ONCE = 2_000
@@ -110,7 +109,8 @@ def _quoted(name: str) -> str:
 
 
 def _text(rows: Sequence[Mapping[str, Any]]) -> str:
-    return json.dumps(rows, default=as_json, allow_nan=False)
+    """Dates, ids and enums stand in columns here, where Postgres reads any form: the fastest writer will do."""
+    return to_json(rows).decode()
 
 
 def _batches(rows: Iterable[Values]) -> Iterator[list[Values]]:

@@ -20,6 +20,7 @@ FAN_OUT = "webhooks.fan_out"
 DELIVER = "webhooks.deliver"
 RENDER_REPORT = "reports.render"
 SEND_MAIL = "mail.send"
+IMPORT = "imports.carry_out"
 
 
 def enqueue(session: TenantSession, job: str, *, after: timedelta | None = None, **ids: UUID | int | str) -> None:

@@ -7,7 +7,7 @@ from domain.inventory.backups import Backup
 from domain.inventory.devices import Device
 from domain.inventory.flows import Flow
 from domain.inventory.groups import Group, GroupedOrganization
-from domain.inventory.import_runs import ImportRow, ImportRun
+from domain.inventory.import_runs import ImportFile, ImportRow, ImportRun
 from domain.inventory.locations import Location
 from domain.inventory.organizations import Organization
 from domain.inventory.partners import Partner
@@ -36,8 +36,8 @@ from domain.vendors.vendors import Vendor
 
 TABLES: tuple[type[SQLModel], ...] = (
     AccessRequest, Answer, ApiKey, Assessment, Baa, Backup, Delivery, DeliveryAttempt, Device, Document, Engagement, Event,
-    EventHead, Finding, Flow, Group, GroupedOrganization, ImportRow, ImportRun, Incident, KeptAnswer, Location, Mail,
-    Member, Organization, Partner, Person, Policy, RemoteAccess, Segment, ServiceAccount, System, Task, TaskComment,
+    EventHead, Finding, Flow, Group, GroupedOrganization, ImportFile, ImportRow, ImportRun, Incident, KeptAnswer, Location,
+    Mail, Member, Organization, Partner, Person, Policy, RemoteAccess, Segment, ServiceAccount, System, Task, TaskComment,
     TaskFinding, Tenant, Vendor, WebhookEndpoint, Workforce,
 )  # fmt: skip
 

@@ -21,7 +21,8 @@ from pgqueuer.models import Job
 from pgqueuer.qm import QueueManager
 from pgqueuer.queries import Queries
 
-from domain.jobs import DELIVER, FAN_OUT, RENDER_REPORT, SEND_MAIL
+from domain.inventory import import_jobs
+from domain.jobs import DELIVER, FAN_OUT, IMPORT, RENDER_REPORT, SEND_MAIL
 from domain.outbound import dispatch
 from domain.outbound.mail import deliver_mail, sweep_mail
 from domain.people.kept_answers import forget_old_answers
@@ -39,10 +40,11 @@ JOBS: dict[str, Handler] = {
     DELIVER: dispatch.deliver,
     RENDER_REPORT: report_files.render_report,
     SEND_MAIL: deliver_mail,
+    IMPORT: import_jobs.carry_out,
 }
 """Every kind of job and what does it. The payload is what ``domain.jobs.enqueue`` was given, with the tenant's id."""
 
-AT_ONCE: Mapping[str, int] = {RENDER_REPORT: 2, SEND_MAIL: 8}
+AT_ONCE: Mapping[str, int] = {RENDER_REPORT: 2, SEND_MAIL: 8, IMPORT: 2}
 """How many jobs of a kind may run at once over all workers, where many would eat up memory or be taken for a flood by a
 mail server. Others are not bounded."""
 
@@ -183,6 +185,7 @@ async def _pause(ended: asyncio.Event, length: timedelta) -> None:
 
 CHORES: tuple[Chore, ...] = (
     Chore("webhooks.sweep", timedelta(minutes=1), dispatch.sweep),
+    Chore("imports.sweep", timedelta(minutes=1), import_jobs.sweep),
     Chore("queue.prune_log", timedelta(hours=1), prune_queue_log),
     Chore("mail.sweep", timedelta(hours=1), sweep_mail),
     Chore("answers.forget", timedelta(hours=1), forget_old_answers),

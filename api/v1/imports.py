@@ -17,6 +17,7 @@ from domain.access import Permission
 from domain.errors import Fault, Invalid, Malformed, UnsupportedMedia
 from domain.free_text import keep_patients_out
 from domain.inventory.claims import SURVEY
+from domain.inventory.import_jobs import is_large, queue_import
 from domain.inventory.import_reports import Report
 from domain.inventory.import_runs import ImportRow, ImportRun, ImportStatus, RowOutcome
 from domain.inventory.importing import Export, import_export
@@ -68,6 +69,7 @@ class ImportRowOut(BaseModel):
     subject_id: UUID | None
     label: str | None
     warnings: list[str]
+    conflicts: list[dict[str, Any]]
     raw: dict[str, Any]
 
 
@@ -82,6 +84,10 @@ class ImportOut(BaseModel):
     unmatched: list[str]
     answers: list[dict[str, Any]]
     files: list[dict[str, Any]]
+    rows_done: int = Field(description="How far the worker has come with a large import.")
+    rows_total: int | None = Field(description="Null for a small import, and until a large one has been read.")
+    error: dict[str, Any] | None = Field(description="Why it failed: code, detail and pointer.")
+    finished_at: datetime | None
     created_at: datetime
 
 
@@ -94,6 +100,7 @@ class ImportReportOut(BaseModel):
     as_of: datetime
     dry_run: bool
     kept: bool = Field(description="False after a dry run: nothing was written.")
+    status: ImportStatus = Field(description="`queued` for a large import: `GET /imports/{id}` shows how far it has come.")
     note: str | None
     counts: dict[str, int]
     conflicts: list[dict[str, Any]]
@@ -211,7 +218,10 @@ def _json_schema() -> dict[str, Any]:
     "/organizations/{organization_id}/imports",
     status_code=201,
     response_model=ImportReportOut,
-    responses={200: {"model": ImportReportOut, "description": "A dry run: nothing was kept."}},
+    responses={
+        200: {"model": ImportReportOut, "description": "A dry run: nothing was kept."},
+        202: {"model": ImportReportOut, "description": "A large import: the worker does it."},
+    },
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -220,7 +230,11 @@ def _json_schema() -> dict[str, Any]:
     },
 )
 async def import_devices(by: Writer, organization: ThisOrganization, sent: Sent, response: Response) -> dict[str, Any]:
-    """Import an export of a management tool, or a technician's survey (source ``survey``)."""
+    """Import an export of a management tool, or a technician's survey (source ``survey``).
+
+    One of more than 512 KiB, or a table of more than 1,000 lines, is left to the worker: ``GET /imports/{id}`` shows how far
+    it has come. A dry run is always done at once.
+    """
     fields, files = sent
     if fields.source not in VERBS:
         detail = f"There is no such import source; there are: {', '.join(VERBS)}."
@@ -236,13 +250,20 @@ async def import_devices(by: Writer, organization: ThisOrganization, sent: Sent,
         mapping=ColumnMapping(fields.mapping.columns, fields.mapping.date_format),
         dry_run=fields.dry_run,
     )
+    if fields.source != SURVEY and not fields.dry_run and is_large(export):
+        run = await queue_import(by.session, organization, export)
+        response.status_code, response.headers["location"] = 202, f"/v1/imports/{run.id}"
+        report = Report(run.source, run.as_of, run.files, id=run.id, created_at=run.created_at)
+        return _told(report, organization.id, status=ImportStatus.queued)
     report = await VERBS[fields.source](by.session, organization, export)
     if fields.dry_run:
         response.status_code = 200
     return _told(report, organization.id, dry_run=fields.dry_run)
 
 
-def _told(report: Report, organization_id: UUID, *, dry_run: bool) -> dict[str, Any]:
+def _told(
+    report: Report, organization_id: UUID, *, dry_run: bool = False, status: ImportStatus = ImportStatus.completed
+) -> dict[str, Any]:
     return {
         "id": report.id,
         "organization_id": organization_id,
@@ -250,6 +271,7 @@ def _told(report: Report, organization_id: UUID, *, dry_run: bool) -> dict[str, 
         "as_of": report.as_of,
         "dry_run": dry_run,
         "kept": not dry_run,
+        "status": status,
         "note": DRY_RUN if dry_run else None,
         "counts": report.counts,
         "conflicts": report.conflicts,

@@ -16,6 +16,9 @@ SURVEY = "survey"
 SWITCHES = frozenset({"encryption_at_rest", "endpoint_protection"})
 """Facts that are on or off, which a machine reports better than a person remembers."""
 UNTOLD = frozenset({"provenance", "updated_at", "version"})
+QUIET = frozenset({"last_seen_at"})
+"""What every import sets anew. It is written down, but is no news: an event for each device and day would drown all others."""
+KEYS = UNTOLD | {"tenant_id", "id", "organization_id", "created_at", "archived_at"}
 Mark: TypeAlias = dict[str, Any]
 """An entry of ``provenance``: source, observed_at, confirmed_by, and perhaps ``also`` and ``site``."""
 
@@ -94,21 +97,31 @@ class Card:
 
     @property
     def is_changed(self) -> bool:
-        """Whether anything is said otherwise than before."""
-        return any(value != self.before[name] for name, value in self.values.items() if name not in UNTOLD)
+        """Whether anything is said otherwise than before that is worth an event."""
+        before = self.before
+        return any(value != before[name] for name, value in self.values.items() if name not in UNTOLD and name not in QUIET)
 
     @property
     def is_to_be_written(self) -> bool:
-        """Also when the same is said by somebody else. A later observation by the same is nothing new."""
-        return self.is_changed or _timeless(self.values.get("provenance")) != _timeless(self.before.get("provenance"))
+        """Also when the same is said by somebody else, or it was seen again. A later observation alone is nothing new."""
+        return (
+            self.is_changed
+            or any(self.values[name] != self.before[name] for name in QUIET if name in self.values)
+            or _timeless(self.values.get("provenance")) != _timeless(self.before.get("provenance"))
+        )
 
-    def told(self) -> dict[str, Any]:
-        """What the row says, for an event."""
-        ours = UNTOLD | {"tenant_id", "id", "organization_id", "created_at", "archived_at"}
-        return {name: value for name, value in self.values.items() if name not in ours}
+    def told_first(self) -> dict[str, Any]:
+        """What a new row says, for its event."""
+        return {name: value for name, value in self.values.items() if value not in (None, [], {}) and name not in KEYS}
 
-    def told_before(self) -> dict[str, Any]:
-        return {name: self.before[name] for name in self.told()}
+    def changes(self) -> dict[str, Any]:
+        """What is said otherwise than before, for an event."""
+        before = self.before
+        return {
+            name: {"from": before[name], "to": value}
+            for name, value in self.values.items()
+            if value != before[name] and name not in KEYS and name not in QUIET
+        }
 
 
 def settle(card: Card, name: str, claim: Claim) -> None:

@@ -4,7 +4,7 @@ host name and site.
 Two on one side that cannot be told apart are not matched at all, because a wrong machine's encryption is worse than none.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from typing import TypeVar
 from uuid import UUID
 
@@ -17,13 +17,20 @@ Wanted = TypeVar("Wanted")
 Key = Callable[[Wanted], Hashable | None]
 
 
-def match_devices(source: str, devices: Sequence[ImportedDevice], cards: Iterable[Card], sites: Sites) -> dict[int, Card]:
-    """Position in ``devices`` -> its card. An archived device is found again by its id only."""
+def match_devices(
+    source: str, devices: Sequence[ImportedDevice], cards: Iterable[Card], sites: Sites, *, promised: Collection[str] = ()
+) -> dict[int, Card]:
+    """Position in ``devices`` -> its card. An archived device is found again by its id only, and so is one with an id that is
+    ``promised`` to a row of another batch."""
     known = list(cards)
     theirs = {card.values["source_id"]: card for card in known if card.values["source"] == source}
     found = {place: theirs[each.source_id] for place, each in enumerate(devices) if each.source_id and each.source_id in theirs}
     taken = {id(card) for card in found.values()}
-    present = [card for card in known if card.values["archived_at"] is None]
+    present = [
+        card
+        for card in known
+        if card.values["archived_at"] is None and not (card.values["source"] == source and card.values["source_id"] in promised)
+    ]
     ways: tuple[tuple[Key[ImportedDevice], Key[Card]], ...] = (
         (_serial_and_host, _serial_and_host_of),
         (_host, _host_of),

@@ -26,6 +26,8 @@ class Report:
     as_of: datetime
     files: list[dict[str, Any]]
     rows: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    told: int = 0
+    """How many rows were told, also those that are written down and no longer held here."""
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(RowOutcome, 0))
     conflicts: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     unmatched: list[str] = field(default_factory=list[str])
@@ -45,13 +47,16 @@ class Report:
         subject: Subject | None = None,
         label: str | None = None,
         warnings: Sequence[str] = (),
+        conflicts: Sequence[Mapping[str, Any]] = (),
         raw: Mapping[str, Any] | None = None,
     ) -> None:
+        self.told += 1
         self.counts[outcome] += 1
+        self.conflicts += map(dict, conflicts)
         self.rows.append(
             {
                 "id": new_id(),
-                "position": len(self.rows) + 1,
+                "position": self.told,
                 "row": row,
                 "pointer": pointer,
                 "outcome": outcome,
@@ -61,7 +66,8 @@ class Report:
                 "subject_id": subject.id if subject else None,
                 "label": label[:LONGEST_LABEL] if label else None,
                 "warnings": list(warnings),
-                "raw": dict(raw or {}),
+                "conflicts": list(conflicts),
+                "raw": raw or {},
             }
         )
 
@@ -74,16 +80,29 @@ async def keep_report(session: TenantSession, organization: Organization, report
             source=report.source,
             made_by=session.actor.member_id,
             as_of=report.as_of,
-            status=ImportStatus.completed,
-            counts=dict(report.counts),
-            conflicts=report.conflicts,
-            unmatched=report.unmatched,
-            answers=report.answers,
+            status=ImportStatus.running,
             files=report.files,
         )
     )
-    belonging = {"organization_id": organization.id, "import_run_id": run.id}
-    await insert_rows(session, ImportRow, ({**row, **belonging} for row in report.rows))
+    await keep_rows(session, run, report)
+    await complete(session, run, report)
     report.id, report.created_at = run.id, run.created_at
+
+
+async def keep_rows(session: TenantSession, run: ImportRun, report: Report) -> None:
+    """Write the rows that the report holds."""
+    belonging = {"organization_id": run.organization_id, "import_run_id": run.id}
+    await insert_rows(session, ImportRow, ({**row, **belonging} for row in report.rows))
+
+
+async def complete(session: TenantSession, run: ImportRun, report: Report) -> None:
+    """Note what came of an import, and say that it was carried out."""
+    run.status = ImportStatus.completed
+    run.counts = dict(report.counts)
+    run.conflicts = report.conflicts
+    run.unmatched = report.unmatched = sorted(set(report.unmatched))
+    run.answers = report.answers
+    run.finished_at = now()
+    await session.flush()
     changes = {"source": run.source, "status": run.status, "dry_run": False, "counts": run.counts}
     emit(session, "import.completed", run, changes)

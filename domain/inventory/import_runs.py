@@ -1,25 +1,34 @@
-"""Imports: one run of an RMM export or a survey against an organization, and what became of each row."""
+"""Imports: one run of an RMM export or a survey against an organization, and what became of each row.
+
+A large one is done by the worker; until it is finished, what was sent is kept beside it.
+"""
 
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 from uuid import UUID
 
+from sqlalchemy import Index, LargeBinary, text
 from sqlmodel import Field
 
 from domain.tenancy import (
     OrganizationOwned,
+    TenantOwned,
     belongs_to,
     instant,
     json_list,
     json_object,
+    json_or_unknown,
     listed_by,
     one_of,
     organization_table,
+    tenant_table,
 )
 
 
 class ImportStatus(StrEnum):
+    queued = "queued"
+    running = "running"
     completed = "completed"
     failed = "failed"
 
@@ -35,7 +44,10 @@ class RowOutcome(StrEnum):
 
 class ImportRun(OrganizationOwned, table=True):
     __tablename__ = "import_run"  # pyright: ignore[reportAssignmentType]  SQLModel's stub declares it otherwise
-    __table_args__ = organization_table(listed_by("import_run", "organization_id"))
+    __table_args__ = organization_table(
+        listed_by("import_run", "organization_id"),
+        Index("ix_import_run_unfinished", "tenant_id", "id", postgresql_where=text("status in ('queued', 'running')")),
+    )
     noun: ClassVar[str] = "import"
 
     source: str
@@ -53,6 +65,15 @@ class ImportRun(OrganizationOwned, table=True):
     """What a survey says to topics of the analysis; an analysis opened later takes it over, marked as the survey's."""
     files: list[dict[str, Any]] = json_list()
     """Name, size and SHA-256 of what was sent, for the data-collection log of the analysis."""
+    options: dict[str, Any] = json_object()
+    """How a large import is to be read, until the worker has read it."""
+    rows_done: int = 0
+    """How far the worker has come. It counts up in the transaction that writes those rows, so no row is taken twice."""
+    rows_total: int | None = None
+    """Devices that the export tells of; null until it has been read."""
+    error: dict[str, Any] | None = json_or_unknown()
+    """Why an import failed: code, sentence and place."""
+    finished_at: datetime | None = instant(default=None)
 
 
 class ImportRow(OrganizationOwned, table=True):
@@ -74,5 +95,20 @@ class ImportRow(OrganizationOwned, table=True):
     subject_id: UUID | None = None
     label: str | None = Field(default=None, max_length=300)
     warnings: list[str] = json_list()
+    conflicts: list[dict[str, Any]] = json_list()
+    """Facts of this row on which two sources disagree."""
     raw: dict[str, Any] = json_object()
     """The row as it came."""
+
+
+class ImportFile(TenantOwned, table=True):
+    """A document of an import that the worker has still to read. Forgotten as soon as that is done."""
+
+    __tablename__ = "import_file"  # pyright: ignore[reportAssignmentType]  SQLModel's stub declares it otherwise
+    __table_args__ = tenant_table(listed_by("import_file", "import_id"))
+    noun: ClassVar[str] = "import_file"
+
+    import_id: UUID
+    part: str = Field(max_length=255)
+    name: str = Field(max_length=255)
+    content: bytes = Field(sa_type=LargeBinary)

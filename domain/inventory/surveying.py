@@ -17,13 +17,14 @@ from sqlmodel import col
 from domain.bulk import insert_rows, update_rows
 from domain.clock import now, rfc3339
 from domain.errors import Invalid
-from domain.events import differences, emit
+from domain.events import emit
 from domain.free_text import keep_patients_out
 from domain.inventory.claims import SURVEY
 from domain.inventory.groups import sort_into_groups
+from domain.inventory.import_intake import one_import_at_a_time
 from domain.inventory.import_reports import Report, keep_report
 from domain.inventory.import_runs import ImportRow, ImportRun, RowOutcome
-from domain.inventory.importing import Export, one_import_at_a_time
+from domain.inventory.importing import Export
 from domain.inventory.imports.survey import read_survey
 from domain.inventory.imports.survey_form import SCHEMA, Survey
 from domain.inventory.organizations import Organization
@@ -50,7 +51,7 @@ async def take_survey(session: TenantSession, organization: Organization, export
     survey = await asyncio.to_thread(read_survey, export.files[0].content)
     refused = await _refused(session, survey)
     survey = replace(survey, risks=tuple(risk for risk in survey.risks if risk.pointer not in refused))
-    await one_import_at_a_time(session, organization)
+    await one_import_at_a_time(session, organization.id)
     await _one_survey_at_a_time(session)
     last = await _last_survey(session, organization)
     desk = await lay_out(session, organization, survey, lock=not export.dry_run)
@@ -133,7 +134,6 @@ async def _write(session: TenantSession, taking: Taking) -> None:
         await insert_rows(session, kind, (card.values for card in new))
         await update_rows(session, kind, (card.values for card in known))
         for card in new:
-            said = {name: value for name, value in card.told().items() if value not in (None, [], {})}
-            emit(session, f"{kind.noun}.created", subject_of(kind, card), said)
+            emit(session, f"{kind.noun}.created", subject_of(kind, card), card.told_first())
         for card in filter(lambda card: card.is_changed, known):
-            emit(session, f"{kind.noun}.updated", subject_of(kind, card), differences(card.told_before(), card.told()))
+            emit(session, f"{kind.noun}.updated", subject_of(kind, card), card.changes())
