@@ -13,6 +13,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from api.door import DoorRoute
+from api.respondents import LinkRoute
 from api.v1.webhooks import told
 from domain.access import Permission
 
@@ -71,7 +72,8 @@ def contract(app: FastAPI) -> dict[str, Any]:
         schemas.pop(unused, None)
     schemas["Problem"] = PROBLEM_SCHEMA
     components["securitySchemes"] = {
-        "bearer": {"type": "http", "scheme": "bearer", "description": "An API key: bw_<tenant>_<secret>."}
+        "bearer": {"type": "http", "scheme": "bearer", "description": "An API key: bw_<tenant>_<secret>."},
+        "topic_link": {"type": "http", "scheme": "bearer", "description": "A link to single topics: bwl_<tenant>_<secret>."},
     }
     for context in iter_route_contexts(app.routes):
         route = context.original_route
@@ -104,6 +106,8 @@ def _complete(operation: dict[str, Any], route: APIRoute, method: str) -> None:
         operation["security"] = [{"bearer": scopes}]
         if scopes:
             operation["description"] = f"{operation.get('description', '')}\n\nNeeds `{'`, `'.join(scopes)}`.".strip()
+    elif isinstance(route, LinkRoute):
+        operation["security"] = [{"topic_link": []}]
     else:
         operation["security"] = []
 

@@ -27,18 +27,21 @@ from domain.people.tenants import Person, Tenant
 from domain.remediation.access_requests import AccessRequest
 from domain.remediation.incidents import Incident
 from domain.remediation.tasks import Task, TaskComment, TaskFinding
+from domain.sra.answer_history import AnswerEntry
 from domain.sra.assessments import Answer, Assessment
 from domain.sra.documents import Document
 from domain.sra.findings import Finding
+from domain.sra.topic_comments import TopicComment
+from domain.sra.topic_links import TopicLink
 from domain.vendors.baas import Baa
 from domain.vendors.engagements import Engagement
 from domain.vendors.vendors import Vendor
 
 TABLES: tuple[type[SQLModel], ...] = (
-    AccessRequest, Answer, ApiKey, Assessment, Baa, Backup, Delivery, DeliveryAttempt, Device, Document, Engagement, Event,
-    EventHead, Finding, Flow, Group, GroupedOrganization, ImportFile, ImportRow, ImportRun, Incident, KeptAnswer, Location,
-    Mail, Member, Organization, Partner, Person, Policy, RemoteAccess, Segment, ServiceAccount, System, Task, TaskComment,
-    TaskFinding, Tenant, Vendor, WebhookEndpoint, Workforce,
+    AccessRequest, Answer, AnswerEntry, ApiKey, Assessment, Baa, Backup, Delivery, DeliveryAttempt, Device, Document,
+    Engagement, Event, EventHead, Finding, Flow, Group, GroupedOrganization, ImportFile, ImportRow, ImportRun, Incident,
+    KeptAnswer, Location, Mail, Member, Organization, Partner, Person, Policy, RemoteAccess, Segment, ServiceAccount,
+    System, Task, TaskComment, TaskFinding, Tenant, TopicComment, TopicLink, Vendor, WebhookEndpoint, Workforce,
 )  # fmt: skip
 
 metadata = SQLModel.metadata

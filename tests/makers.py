@@ -5,13 +5,14 @@ but for members of other roles, whom only an invitation could bring.
 import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import httpx
 
 from domain.access import ROLES, Principal, Role
-from domain.clock import new_id
+from domain.clock import new_id, now
 from domain.database import tenant_session
 from domain.people.api_keys import ApiKeyFields, issue
 from domain.people.members import Member
@@ -216,6 +217,16 @@ async def sign(house: House, by: Caller, assessment: str) -> dict[str, Any]:
         by, Role.practice_admin, organizations=[(await by.get_json(f"/assessments/{assessment}"))["organization_id"]]
     )
     return await official.make(path, {"role": "security_official", "name": "Olga Fficial", "title": "Office manager"})
+
+
+async def make_topic_comment(by: Caller, assessment: str, topic: str, **fields: Any) -> dict[str, Any]:
+    return await by.make(f"/assessments/{assessment}/topics/{topic}/comments", {"text": "Who knows this?", **fields})
+
+
+async def make_topic_link(by: Caller, assessment: str, topics: list[str], **fields: Any) -> dict[str, Any]:
+    ends = (now() + timedelta(days=7)).isoformat()
+    body = {"label": _name("Office manager"), "topic_ids": topics, "expires_at": ends, **fields}
+    return await by.make(f"/assessments/{assessment}/topic-links", body)
 
 
 async def make_finding(by: Caller, organization: str, **fields: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The Security Risk Analysis: opened, answered, evaluated, completed, signed and sealed, and printed."""
+"""The Security Risk Analysis: opened, evaluated, completed, signed and sealed, and printed. Its questions: topics.py."""
 
 from datetime import date, datetime
 from typing import Annotated, Any
@@ -9,25 +9,21 @@ from pydantic import BaseModel
 from sqlmodel import col
 
 from api.door import Changes, Inside, ThisOrganization, door_router, may, merged, patch_of, this
-from api.pages import Listing, Page, Paged, filters_of, page_of
+from api.pages import Listing, Page, Paged, filters_of
 from api.reports import REPORT_RESPONSES, report_in
 from domain.access import Permission
 from domain.clock import now
-from domain.sra import answering, evaluating, opening, sealing
-from domain.sra.answering import AnswerFields
-from domain.sra.answers import allowed_states, is_gap, standing
-from domain.sra.assessments import Answer, AnswerSource, Assessment, AssessmentFields, AssessmentStatus
-from domain.sra.catalogue import Topic, catalogue
+from domain.sra import evaluating, opening, sealing
+from domain.sra.assessments import Assessment, AssessmentFields, AssessmentStatus
 from domain.sra.completeness import completeness, unsigned
 from domain.sra.levels import Level
-from domain.sra.reading import answers_of, change_assessment, in_force_on, organization_of
+from domain.sra.reading import change_assessment, in_force_on, organization_of
 from domain.sra.sealing import ApprovalFields
 from domain.tenancy import Fields
 
 router = door_router("analysis")
 Reader = Annotated[Inside, may(Permission.assessments_read)]
 Writer = Annotated[Inside, may(Permission.assessments_write)]
-Answerer = Annotated[Inside, may(Permission.assessments_answer)]
 ThisAssessment = Annotated[Assessment, this(Assessment)]
 
 
@@ -73,41 +69,6 @@ class AssessmentOut(BaseModel):
     in_force_until: date | None
     created_at: datetime
     updated_at: datetime
-
-
-class AnswerOut(BaseModel):
-    topic_id: str
-    state: str | None
-    rationale: str | None
-    alternative: str | None
-    note: str | None
-    evidence: list[dict[str, Any]]
-    source: AnswerSource | None
-    answered_by: UUID | None
-    answered_at: datetime | None
-    standing: str
-    """unanswered, gap, asserted, evidenced, decided, or not_scored for the proposed rule."""
-    gap: str | None
-
-
-class TopicOut(BaseModel):
-    id: str
-    section: str
-    section_title: str
-    depth: str
-    question: str
-    why: str
-    citations: list[str]
-    evidence_examples: str
-    specification: str
-    """required, addressable, standard or related."""
-    status: str
-    """``in_force``, or ``proposed`` for the topics on the rule that is not law."""
-    answer_type: str
-    allowed_states: list[str]
-    proposal: dict[str, Any]
-    """What the facts suggest, with the facts. It does not count until a person says the same."""
-    answer: AnswerOut
 
 
 class EvaluationFields(Fields):
@@ -189,28 +150,6 @@ async def edit_assessment(by: Writer, assessment: ThisAssessment, changes: Chang
     return await change_assessment(by.session, assessment, merged(AssessmentFields, assessment, changes))
 
 
-@router.get("/assessments/{assessment_id}/topics", response_model=Page[TopicOut])
-async def list_topics(
-    by: Reader, assessment: ThisAssessment, window: Paged, section: str | None = None, answered: bool | None = None
-) -> Page[TopicOut]:
-    """Every topic in order, with what is proposed from the facts and what people have said."""
-    book = catalogue(assessment.edition)
-    titles = {each.key: each.title for each in book.sections}
-    topics = [
-        _topic(book.topic_by_id[answer.topic_id], answer, titles)
-        for answer in await answers_of(by.session, assessment)
-        if answered is None or (answer.state is not None) == answered
-    ]
-    return page_of([each for each in topics if section in (None, each.section)], window, key=lambda each: each.id)
-
-
-@router.put("/assessments/{assessment_id}/answers/{topic_id}", response_model=AnswerOut)
-async def give_answer(by: Answerer, assessment: ThisAssessment, topic_id: str, fields: AnswerFields) -> AnswerOut:
-    """Say what is so. Confirming a proposal means saying the same in one's own name."""
-    answer = await answering.answer_topic(by.session, assessment, topic_id, fields)
-    return _answer(catalogue(assessment.edition).topic_by_id[topic_id], answer)
-
-
 @router.post("/assessments/{assessment_id}/evaluation", status_code=201, response_model=EvaluationOut)
 async def evaluate(by: Writer, assessment: ThisAssessment, fields: EvaluationFields) -> EvaluationOut:
     """Run the rules over the facts and the answers, and bring the findings up to date."""
@@ -257,28 +196,3 @@ async def verify_seal(by: Reader, assessment: ThisAssessment) -> sealing.Verific
 async def read_report(by: Reader, assessment: ThisAssessment, request: Request) -> Response:
     """The report: PDF, HTML, JSON, XLSX or CSV, by ``Accept``. Marked DRAFT until the analysis is sealed."""
     return await report_in(by, assessment, request.headers.get("accept", "*/*"))
-
-
-def _topic(topic: Topic, answer: Answer, titles: dict[str, str]) -> TopicOut:
-    return TopicOut(
-        id=topic.id,
-        section=topic.section,
-        section_title=titles[topic.section],
-        depth=topic.depth,
-        question=topic.question,
-        why=topic.why,
-        citations=list(topic.citations),
-        evidence_examples=topic.evidence,
-        specification=topic.primary_type,
-        status="in_force" if topic.scored else "proposed",
-        answer_type=topic.answer_type,
-        allowed_states=[state.value for state in allowed_states(topic)],
-        proposal=answer.proposal,
-        answer=_answer(topic, answer),
-    )
-
-
-def _answer(topic: Topic, answer: Answer) -> AnswerOut:
-    gap = is_gap(topic, answer)
-    kept = {name: getattr(answer, name) for name in AnswerOut.model_fields if name not in ("standing", "gap")}
-    return AnswerOut(**kept, standing=standing(topic, answer).value, gap=gap.reason if gap else None)

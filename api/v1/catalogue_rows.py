@@ -69,6 +69,7 @@ class TopicOut(CatalogueRow):
     requirement_type: str
     question: str
     why: str
+    help: str
     citations: list[str]
     proposed_changes: list[str] = Field(description="Keys of `GET /v1/catalogue/requirements?status=proposed`.")
     evidence: str
@@ -182,7 +183,7 @@ def topics() -> tuple[TopicOut, ...]:
     book = catalogue()
     return tuple(
         TopicOut(
-            **_given(row, "id", "depth", "answer_type", "question", "why", "evidence", "gap_when"),
+            **_given(row, "id", "depth", "answer_type", "question", "why", "help", "evidence", "gap_when"),
             group=row.section,
             group_title=book.section_by_key[row.section].title,
             safeguard=book.section_by_key[row.section].safeguard,

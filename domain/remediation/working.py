@@ -16,7 +16,7 @@ from domain.events import differences, emit
 from domain.free_text import keep_patients_out
 from domain.inventory.organizations import Organization
 from domain.people.acting import acting_member
-from domain.people.members import Member
+from domain.people.assignees import refuse_unfit_assignee
 from domain.records import change, said
 from domain.remediation.tasks import Task, TaskComment, TaskFields, TaskFinding, TaskStatus
 from domain.sra.findings import Finding
@@ -81,7 +81,7 @@ async def plan(session: TenantSession, organization: Organization, draft: TaskDr
     suspected = await keep_patients_out(session, fields)
     finding_ids = list(dict.fromkeys(draft.finding_ids))
     await _refuse_absent_findings(session, organization.id, draft.finding_ids)
-    await _refuse_unfit_assignee(session, organization.id, draft.assignee_id)
+    await refuse_unfit_assignee(session, organization.id, draft.assignee_id)
     task = await session.save(Task(**fields, organization_id=organization.id))
     await _link(session, task, finding_ids)
     told = {name: value for name, value in said(task).items() if value is not None}
@@ -101,7 +101,7 @@ async def revise(session: TenantSession, task: Task, changes: TaskChanges) -> Ta
     _refuse_archived(task)
     _refuse_leap(task, changes.status)
     if changes.assignee_id != task.assignee_id:
-        await _refuse_unfit_assignee(session, task.organization_id, changes.assignee_id)
+        await refuse_unfit_assignee(session, task.organization_id, changes.assignee_id)
     await _relink(session, task, changes.finding_ids)
     if task.status == TaskStatus.done and changes.status == TaskStatus.open:
         await _reopen(session, task)
@@ -126,18 +126,6 @@ async def _reopen(session: TenantSession, task: Task) -> None:
     task.completed_at = task.completed_by = None
     await session.flush()
     emit(session, "task.reopened", task, differences(before, _progress(task)))
-
-
-async def _refuse_unfit_assignee(session: TenantSession, organization_id: UUID, member_id: UUID | None) -> None:
-    """Whoever cannot see the organization could never do the work."""
-    if member_id is None:
-        return
-    statement = select(Member).where(col(Member.id) == member_id, col(Member.archived_at).is_(None))
-    member = (await session.execute(statement)).scalar_one_or_none()
-    if member is None:
-        raise Invalid.one("/assignee_id", "unknown_reference", "There is no such member here.")
-    if member.organization_ids is not None and str(organization_id) not in member.organization_ids:
-        raise Invalid.one("/assignee_id", "out_of_reach", "This member's seat is narrowed to other organizations.")
 
 
 # --- doing and verifying ---------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from domain.tenancy import (
     Fields,
     OrganizationOwned,
     belongs_to,
+    belongs_to_tenants,
     instant,
     json_list,
     json_object,
@@ -76,10 +77,22 @@ class AnswerSource(StrEnum):
     carried = "carried"
 
 
+class Continuity(StrEnum):
+    """How an answer stands to the one of the year before: taken over, said again by a person, or said otherwise."""
+
+    carried = "carried"
+    confirmed = "confirmed"
+    changed = "changed"
+
+
 class Answer(OrganizationOwned, table=True):
     """What is said to one topic. Only a row with a ``state`` counts; ``proposal`` never does by itself."""
 
-    __table_args__ = organization_table(belongs_to("assessment"), UniqueConstraint("tenant_id", "assessment_id", "topic_id"))
+    __table_args__ = organization_table(
+        belongs_to("assessment"),
+        belongs_to_tenants("member", "assignee_id"),
+        UniqueConstraint("tenant_id", "assessment_id", "topic_id"),
+    )
     noun: ClassVar[str] = "answer"
 
     assessment_id: UUID
@@ -94,4 +107,13 @@ class Answer(OrganizationOwned, table=True):
     source: AnswerSource | None = one_of(AnswerSource, default=None)
     answered_by: UUID | None = None
     answered_at: datetime | None = instant(default=None)
+    link_id: UUID | None = None
+    """The link through which somebody without a seat has answered; then there is no ``answered_by``."""
     proposal: dict[str, Any] = json_object()
+    seen: dict[str, Any] | None = json_or_unknown()
+    """The proposal that stood beside the answer when it was given: what the facts were then."""
+    reopened: dict[str, Any] | None = json_or_unknown()
+    """Why an answer counts no longer: ``at``, ``because`` in sentences, and the state that it ``was``."""
+    continuity: Continuity | None = one_of(Continuity, default=None)
+    assignee_id: UUID | None = None
+    """The member who is asked."""

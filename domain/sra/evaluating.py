@@ -19,6 +19,7 @@ from domain.sra.answering import refuse_unless_open
 from domain.sra.answers import Gap, GapKind, is_gap
 from domain.sra.assessments import Answer, Assessment
 from domain.sra.catalogue import Catalogue, Topic, catalogue
+from domain.sra.contradictions import reopen_contradicted
 from domain.sra.evaluation import Evaluation
 from domain.sra.findings import Basis, Finding, FindingOrigin, FindingStatus
 from domain.sra.levels import Level, risk_level
@@ -49,7 +50,10 @@ async def evaluate_assessment(
     book = catalogue(assessment.edition)
     around = await read_world(session, organization, as_of=as_of, assessment=assessment, catalogue=book)
     result = evaluate(around.world, book)
-    await propose_answers(session, assessment, book, result, around)
+    if await propose_answers(session, assessment, book, result, around):
+        # Some rules read the answers, and one that was reopened is no answer any more.
+        around = await read_world(session, organization, as_of=as_of, assessment=assessment, catalogue=book)
+        result = evaluate(around.world, book)
     gaps = await _gaps(session, assessment, book)
     found = [_from_rule(each, book, around) for each in result.findings]
     found += [_from_gap(topic, gap) for topic, gap in gaps if not _shown_by_a_rule(topic, result)]
@@ -68,13 +72,18 @@ async def evaluate_assessment(
 
 async def propose_answers(
     session: TenantSession, assessment: Assessment, book: Catalogue, result: Evaluation, around: Surroundings
-) -> None:
-    """Put beside each answer what the facts suggest. It never counts until a person confirms it."""
+) -> int:
+    """Put beside each answer what the facts suggest. It never counts until a person confirms it; but what a person has
+    confirmed is reopened when facts that came later speak against it. Gives how many answers were."""
     outcomes = outcomes_of(result, book, around.names)
+    reopened = 0
     for answer in await _answers(session, assessment):
         proposal = propose(book.topic_by_id[answer.topic_id], outcomes).as_json()
         if answer.proposal != proposal:
             answer.proposal = proposal
+        reopened += reopen_contradicted(session, answer, around.changed)
+    await session.flush()
+    return reopened
 
 
 async def _answers(session: TenantSession, assessment: Assessment) -> list[Answer]:

@@ -13,6 +13,7 @@ from domain.errors import Conflict
 from domain.events import emit
 from domain.inventory.import_runs import ImportRun
 from domain.inventory.organizations import Organization
+from domain.sra.answer_history import EntryKind, remember
 from domain.sra.answers import Reply, faults_in
 from domain.sra.assessments import Answer, AnswerSource, Assessment, AssessmentFields, AssessmentStatus
 from domain.sra.catalogue import CURRENT, Catalogue, Topic, catalogue
@@ -73,8 +74,10 @@ def take_over(answer: Answer, topic: Topic, said: Mapping[str, Any], session: Te
     reply = Reply(state=said.get("state"), rationale=said.get("rationale"), alternative=said.get("alternative"))
     if answer.source == AnswerSource.person or faults_in(topic, reply):
         return False
+    before = answer.state
     answer.state, answer.rationale, answer.alternative = reply.state, reply.rationale, reply.alternative
     answer.source = AnswerSource.survey
     answer.answered_by = session.actor.member_id
     answer.answered_at = now()
+    remember(session, answer, EntryKind.surveyed, before=before)
     return True

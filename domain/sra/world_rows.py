@@ -67,6 +67,8 @@ class Surroundings:
     """Asset id and fact, and who said it: a person, the survey or an RMM."""
     support_ends: Mapping[str, date]
     """Asset id and the day on which its operating system leaves security support, where one day is known."""
+    changed: Mapping[str, datetime]
+    """Subject references and when the row behind each was last written."""
     unclassified: tuple[Device, ...]
     """Devices that an RMM knows and nobody has classified: listed, not evaluated."""
 
@@ -136,6 +138,7 @@ async def read_world(
             for fact, mark in row.provenance.items()
         },
         support_ends={str(each.id): each.os_supported_until for each in classified if each.os_supported_until is not None},
+        changed={f"{of}:{row.id}": row.updated_at for of, _, row, _ in named},
         unclassified=tuple(device for device in devices if device.kind == DeviceKind.unclassified),
     )
 

@@ -37,6 +37,8 @@ from tests.makers import (
     make_service_account,
     make_system,
     make_task,
+    make_topic_comment,
+    make_topic_link,
     make_vendor,
     make_webhook_endpoint,
     make_workforce_member,
@@ -59,9 +61,15 @@ class Recorder(Caller):
     def __init__(self, owner: Caller) -> None:
         super().__init__(owner.http, owner.api_key, owner.tenant_id, owner.member_id)
         self.made: list[Made] = []
+        self.link_token = ""
         self.recording = True
 
+    def key_for(self, path: str) -> str:
+        """The credential for a path: what a respondent does is done with a link."""
+        return self.link_token if path.startswith("/respondent/") else self.api_key
+
     async def request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        arguments["headers"] = {"Authorization": f"Bearer {self.key_for(path)}", **arguments.pop("headers", {})}
         response = await super().request(method, path, **arguments)
         if self.recording and method in {"POST", "PUT"} and response.status_code < 300:
             self.made.append(Made(method, path, arguments.get("json"), response.json()))
@@ -186,6 +194,11 @@ async def _analysis(full: FullHouse, *, practice: str, document: str) -> None:
     answer = {"state": topic["allowed_states"][0], "note": f"Seen {mark}", "evidence": [{"document_id": document}]}
     expect(await by.put(f"/assessments/{assessment}/answers/{topic['id']}", answer), 200)
     await by.make(f"/assessments/{assessment}/evaluation", {})
+    asked = {"topic_ids": [topic["id"]], "assignee_id": str(by.member_id)}
+    await by.make(f"/assessments/{assessment}/assignments", asked)
+    await make_topic_comment(by, assessment, topic["id"], text=f"Ask the front desk {mark}")
+    link = await make_topic_link(by, assessment, [topic["id"]], label=f"Manager {mark}")
+    full.ids["topic_link_id"], by.link_token = link["id"], link["token"]
     full.ids["assessment_id"], full.ids["topic_id"] = assessment, topic["id"]
     subject = {"subject_type": "device", "subject_id": full.ids["device_id"], "subject_name": None}
     finding = (await make_finding(by, practice, title=f"Wet server {mark}", **subject))["id"]

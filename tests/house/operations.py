@@ -36,11 +36,16 @@ class Operation:
     @property
     def scopes(self) -> frozenset[str]:
         """The permissions that it asks for, as the contract says."""
-        return frozenset(str(scope) for each in self.spec["security"] for scope in each["bearer"])
+        return frozenset(str(scope) for each in self.spec["security"] for scope in each.get("bearer", ()))
 
     @property
     def behind_the_door(self) -> bool:
-        return bool(self.spec["security"])
+        return any("bearer" in each for each in self.spec["security"])
+
+    @property
+    def behind_a_link(self) -> bool:
+        """Entered with a link to single topics, which no API key is."""
+        return any("topic_link" in each for each in self.spec["security"])
 
     @property
     def placeholders(self) -> tuple[str, ...]:

@@ -118,7 +118,7 @@ async def test_hostile_headers(mine: FullHouse, header: bytes, value: bytes, sta
             ("GET", "/vendors", {}),
         ]
     for method, path, body in calls:
-        given = {b"authorization": f"Bearer {mine.owner.api_key}".encode(), b"content-type": b"application/json", header: value}
+        given = {b"authorization": f"Bearer {mine.owner.key_for(path)}".encode(), b"content-type": b"application/json", header: value}
         answer = await mine.owner.http.request(method, f"/v1{path}", headers=list(given.items()), content=json.dumps(body))
         assert answer.status_code in statuses, f"{method}: {answer.status_code} {answer.text}"
 
@@ -241,5 +241,5 @@ def made_at(operation: Operation, house: FullHouse) -> Made | None:
 async def send_raw(
     http: httpx.AsyncClient, house: FullHouse, operation: Operation, content: bytes, content_type: str = "application/json"
 ) -> httpx.Response:
-    headers = {"Authorization": f"Bearer {house.owner.api_key}", "Content-Type": content_type}
+    headers = {"Authorization": f"Bearer {house.owner.key_for(operation.path)}", "Content-Type": content_type}
     return await http.request(operation.method, f"/v1{operation.at(house.ids)}", content=content, headers=headers)

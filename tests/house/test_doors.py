@@ -63,7 +63,7 @@ def keys() -> Keyring:
 
 
 async def test_the_exceptions_are_needed() -> None:
-    assert OPEN_TO_ALL.keys() == {each.id for each in operations() if not each.behind_the_door}
+    assert OPEN_TO_ALL.keys() == {each.id for each in operations() if not each.behind_the_door and not each.behind_a_link}
     assert NEEDS_NO_PERMISSION.keys() == {each.id for each in operations() if each.behind_the_door and not each.scopes}
 
 
@@ -77,6 +77,16 @@ async def test_nobody(http: httpx.AsyncClient, theirs: FullHouse, operation: Ope
     answer = await send(http, operation, theirs.ids)
     assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
     assert theirs.mark not in answer.text
+
+
+@pytest.mark.usefixtures("untouched")
+@each_operation(having="behind_a_link")
+async def test_no_key_is_a_link(http: httpx.AsyncClient, theirs: FullHouse, operation: Operation) -> None:
+    key = Caller(http, theirs.owner.api_key, theirs.owner.tenant_id, theirs.owner.member_id)
+    for by in (http, key):
+        answer = await send(by, operation, theirs.ids)
+        assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+        assert theirs.mark not in answer.text
 
 
 @pytest.mark.usefixtures("keys")
@@ -107,7 +117,7 @@ async def test_a_stranger(theirs: FullHouse, mine: FullHouse, eyes: Eyes, operat
 
 
 @pytest.mark.usefixtures("untouched")
-@each_operation("GET")
+@each_operation("GET", having="behind_the_door")
 async def test_a_stranger_with_one_right_id(theirs: FullHouse, mine: FullHouse, eyes: Eyes, operation: Operation) -> None:
     """A path or a filter that mixes ids of both tenants: the way in is one's own, the thing is not."""
     hidden = await eyes.ids_of(theirs.owner.tenant_id)

@@ -41,7 +41,7 @@ async def test_whatever_comes_the_contract_holds(http: httpx.AsyncClient, mine: 
     async def send(case: Any) -> Response:
         case.path_parameters = {**case.path_parameters, **ids_for(case, mine)}
         sent: Any = requests.Request(**case.as_transport_kwargs(base_url="http://bitewing.test")).prepare()
-        said: dict[str, str] = {**sent.headers, "Authorization": f"Bearer {mine.owner.api_key}"}
+        said: dict[str, str] = {**sent.headers, "Authorization": f"Bearer {mine.owner.key_for(case.path)}"}
         headers = [(name.encode(), value.encode("latin-1")) for name, value in said.items()]
         content = sent.body.encode() if isinstance(sent.body, str) else sent.body
         answer = await http.request(sent.method, sent.url, headers=headers, content=content)

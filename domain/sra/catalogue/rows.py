@@ -190,6 +190,8 @@ class Topic(Row):
     primary_type: Literal["standard", "required", "addressable", "related"]
     question: Text
     why: Text
+    help: Text
+    """How to find the answer, and what counts as one."""
     citations: Annotated[Texts, Field(min_length=1)]
     proposed: Texts = ()
     evidence: Text

@@ -1,0 +1,74 @@
+"""The side door: somebody without an account comes in with a link, sees the topics of that link, and nothing else.
+
+The same manners as at the one door: the caller is known before the transaction opens inside the walls of the tenant and of
+the one organization, the route acts once, and everything is committed before the answer leaves.
+"""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.routing import APIRoute
+
+from api.door import READS, act_once, circumstances, known_parameters, refuse_what_cannot_be, runtime_of
+from domain.database import tenant_session
+from domain.errors import Unauthenticated
+from domain.sra import topic_links
+from domain.sra.topic_links import TopicLink
+from domain.tenancy import NOBODY, Actor, TenantSession, Wall
+
+
+@dataclass(frozen=True)
+class Respondent:
+    """Whoever holds a link, with the transaction that it opens."""
+
+    session: TenantSession
+    link: TopicLink
+
+
+class LinkRoute(APIRoute):
+    """A route that is entered with the token of a link."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handler = super().get_route_handler()
+        known = known_parameters(self)
+
+        async def enter(request: Request) -> Response:
+            runtime = runtime_of(request)
+            token = _token(request)
+            tenant_id = topic_links.parse(token)
+            if tenant_id is None:
+                raise Unauthenticated("Open the whole link that you were sent.")
+            async with tenant_session(runtime.database, Wall(tenant_id), actor=NOBODY) as session:
+                link = await topic_links.link_of(session, token)
+            request.state.tenant_id = tenant_id
+            async with tenant_session(
+                runtime.database,
+                Wall(tenant_id, frozenset({link.organization_id})),
+                actor=Actor("topic_link", link.id),
+                read_only=request.method in READS,
+                context=circumstances(request),
+            ) as session:
+                request.state.respondent = Respondent(session, link)
+                refuse_what_cannot_be(request, known)
+                return await act_once(request, session, runtime, handler)
+
+        return enter
+
+
+def _token(request: Request) -> str:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def link_router() -> APIRouter:
+    return APIRouter(route_class=LinkRoute, tags=["analysis"])
+
+
+async def _respondent(request: Request) -> Respondent:
+    respondent: Respondent = request.state.respondent
+    return respondent
+
+
+ThisRespondent = Annotated[Respondent, Depends(_respondent)]
