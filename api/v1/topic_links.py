@@ -17,11 +17,10 @@ from api.v1.topics import AllowedStateOut, state_out
 from domain.access import Permission
 from domain.inventory.organizations import Organization
 from domain.sra import topic_links
-from domain.sra.answering import AnswerFields
 from domain.sra.answers import allowed_states
 from domain.sra.assessments import Answer, Assessment
 from domain.sra.catalogue import Topic, catalogue
-from domain.sra.topic_links import TopicLink, TopicLinkFields
+from domain.sra.topic_links import AskedAnswerFields, TopicLink, TopicLinkFields
 
 router = door_router("analysis")
 respondents = link_router()
@@ -122,7 +121,7 @@ async def read_asked_topics(by: ThisRespondent) -> AskedOut:
 
 
 @respondents.put("/respondent/answers/{topic_id}", response_model=AskedAnswerOut)
-async def answer_asked_topic(by: ThisRespondent, topic_id: str, fields: AnswerFields) -> AskedAnswerOut:
+async def answer_asked_topic(by: ThisRespondent, topic_id: str, fields: AskedAnswerFields) -> AskedAnswerOut:
     """Answer one of the questions of the link. 409 once the analysis is sealed."""
     return _said(await topic_links.answer_by_link(by.session, by.link, topic_id, fields))
 

@@ -46,6 +46,20 @@ class TopicLinkFields(Fields):
     expires_at: datetime = Field(description="At most 90 days from now.")
 
 
+class ShownWhere(Fields):
+    reference: str = Field(min_length=1, max_length=500, description="Where the evidence can be seen, in words.")
+
+
+class AskedAnswerFields(Fields):
+    """What can be said through a link: the same as by a member, but for the practice's documents."""
+
+    state: str = Field(max_length=40, description="One of the topic's allowed states.")
+    rationale: str | None = Field(default=None, max_length=4000)
+    alternative: str | None = Field(default=None, max_length=4000)
+    note: str | None = Field(default=None, max_length=4000)
+    evidence: list[ShownWhere] = Field(default_factory=list[ShownWhere], max_length=50)
+
+
 class TopicLink(OrganizationOwned, table=True):
     __tablename__ = "topic_link"  # pyright: ignore[reportAssignmentType]  SQLModel's stub declares it otherwise
     __table_args__ = organization_table(
@@ -124,11 +138,9 @@ async def answers_asked(session: TenantSession, link: TopicLink) -> list[Answer]
     return list((await session.execute(statement.order_by(col(Answer.position)))).scalars())
 
 
-async def answer_by_link(session: TenantSession, link: TopicLink, topic_id: str, fields: AnswerFields) -> Answer:
+async def answer_by_link(session: TenantSession, link: TopicLink, topic_id: str, fields: AskedAnswerFields) -> Answer:
     """Answer one of the topics of the link; any other is not there."""
     if topic_id not in link.topic_ids:
         raise NotFound("topic")
-    if any(each.document_id is not None for each in fields.evidence):
-        raise Invalid.one("/evidence", "not_by_link", "Say in words where the evidence can be seen.")
     assessment = await session.fetch(Assessment, link.assessment_id)
-    return await answer_topic(session, assessment, topic_id, fields, link_id=link.id)
+    return await answer_topic(session, assessment, topic_id, AnswerFields(**fields.model_dump()), link_id=link.id)

@@ -199,6 +199,7 @@ async def _analysis(full: FullHouse, *, practice: str, document: str) -> None:
     await make_topic_comment(by, assessment, topic["id"], text=f"Ask the front desk {mark}")
     link = await make_topic_link(by, assessment, [topic["id"]], label=f"Manager {mark}")
     full.ids["topic_link_id"], by.link_token = link["id"], link["token"]
+    expect(await by.put(f"/respondent/answers/{topic['id']}", {"state": answer["state"], "note": f"Asked {mark}"}), 200)
     full.ids["assessment_id"], full.ids["topic_id"] = assessment, topic["id"]
     subject = {"subject_type": "device", "subject_id": full.ids["device_id"], "subject_name": None}
     finding = (await make_finding(by, practice, title=f"Wet server {mark}", **subject))["id"]

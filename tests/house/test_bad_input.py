@@ -118,7 +118,11 @@ async def test_hostile_headers(mine: FullHouse, header: bytes, value: bytes, sta
             ("GET", "/vendors", {}),
         ]
     for method, path, body in calls:
-        given = {b"authorization": f"Bearer {mine.owner.key_for(path)}".encode(), b"content-type": b"application/json", header: value}
+        given = {
+            b"authorization": f"Bearer {mine.owner.key_for(path)}".encode(),
+            b"content-type": b"application/json",
+            header: value,
+        }
         answer = await mine.owner.http.request(method, f"/v1{path}", headers=list(given.items()), content=json.dumps(body))
         assert answer.status_code in statuses, f"{method}: {answer.status_code} {answer.text}"
 

@@ -9,8 +9,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from migrations.walls import append_only, grant, wall_off
 
-revision = "0005"
-down_revision = "0004"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
