@@ -126,7 +126,10 @@ async def tenant_session(
 async def _finish(session: TenantSession) -> None:
     from domain.events import append_events  # noqa: PLC0415  events are rows too: the wall must exist before them
     from domain.jobs import enqueue_jobs  # noqa: PLC0415
+    from domain.portfolio import keep_portfolio  # noqa: PLC0415
 
     await session.flush()
+    happened = tuple(session.events)
     await append_events(session)
+    await keep_portfolio(session, happened)
     await enqueue_jobs(session)

@@ -21,6 +21,7 @@ DELIVER = "webhooks.deliver"
 RENDER_REPORT = "reports.render"
 SEND_MAIL = "mail.send"
 IMPORT = "imports.carry_out"
+REVIEW_AGREEMENTS = "agreements.review"
 
 
 def enqueue(session: TenantSession, job: str, *, after: timedelta | None = None, **ids: UUID | int | str) -> None:

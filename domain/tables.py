@@ -24,6 +24,7 @@ from domain.people.kept_answers import KeptAnswer
 from domain.people.members import Member
 from domain.people.service_accounts import ServiceAccount
 from domain.people.tenants import Person, Tenant
+from domain.portfolio import PortfolioLine
 from domain.remediation.access_requests import AccessRequest
 from domain.remediation.incidents import Incident
 from domain.remediation.tasks import Task, TaskComment, TaskFinding
@@ -35,13 +36,15 @@ from domain.sra.topic_comments import TopicComment
 from domain.sra.topic_links import TopicLink
 from domain.vendors.baas import Baa
 from domain.vendors.engagements import Engagement
+from domain.vendors.standings import EngagementStanding
 from domain.vendors.vendors import Vendor
 
 TABLES: tuple[type[SQLModel], ...] = (
     AccessRequest, Answer, AnswerEntry, ApiKey, Assessment, Baa, Backup, Delivery, DeliveryAttempt, Device, Document,
-    Engagement, Event, EventHead, Finding, Flow, Group, GroupedOrganization, ImportFile, ImportRow, ImportRun, Incident,
-    KeptAnswer, Location, Mail, Member, Organization, Partner, Person, Policy, RemoteAccess, Segment, ServiceAccount,
-    System, Task, TaskComment, TaskFinding, Tenant, TopicComment, TopicLink, Vendor, WebhookEndpoint, Workforce,
+    Engagement, EngagementStanding, Event, EventHead, Finding, Flow, Group, GroupedOrganization, ImportFile, ImportRow,
+    ImportRun, Incident, KeptAnswer, Location, Mail, Member, Organization, Partner, Person, Policy, PortfolioLine,
+    RemoteAccess, Segment, ServiceAccount, System, Task, TaskComment, TaskFinding, Tenant, TopicComment, TopicLink, Vendor,
+    WebhookEndpoint, Workforce,
 )  # fmt: skip
 
 metadata = SQLModel.metadata

@@ -22,7 +22,7 @@ from pgqueuer.qm import QueueManager
 from pgqueuer.queries import Queries
 
 from domain.inventory import import_jobs
-from domain.jobs import DELIVER, FAN_OUT, IMPORT, RENDER_REPORT, SEND_MAIL
+from domain.jobs import DELIVER, FAN_OUT, IMPORT, RENDER_REPORT, REVIEW_AGREEMENTS, SEND_MAIL
 from domain.outbound import dispatch
 from domain.outbound.mail import deliver_mail, sweep_mail
 from domain.people.kept_answers import forget_old_answers
@@ -30,6 +30,7 @@ from domain.runtime import Runtime
 from domain.sra import report_files
 from domain.sra.deciding import reopen_all_expired
 from domain.tenancy import NOBODYS_TENANT, Wall
+from domain.vendors import standings
 
 log = structlog.get_logger()
 
@@ -41,10 +42,11 @@ JOBS: dict[str, Handler] = {
     RENDER_REPORT: report_files.render_report,
     SEND_MAIL: deliver_mail,
     IMPORT: import_jobs.carry_out,
+    REVIEW_AGREEMENTS: standings.review_agreements,
 }
 """Every kind of job and what does it. The payload is what ``domain.jobs.enqueue`` was given, with the tenant's id."""
 
-AT_ONCE: Mapping[str, int] = {RENDER_REPORT: 2, SEND_MAIL: 8, IMPORT: 2}
+AT_ONCE: Mapping[str, int] = {RENDER_REPORT: 2, REVIEW_AGREEMENTS: 2, SEND_MAIL: 8, IMPORT: 2}
 """How many jobs of a kind may run at once over all workers, where many would eat up memory or be taken for a flood by a
 mail server. Others are not bounded."""
 
@@ -189,5 +191,6 @@ CHORES: tuple[Chore, ...] = (
     Chore("queue.prune_log", timedelta(hours=1), prune_queue_log),
     Chore("mail.sweep", timedelta(hours=1), sweep_mail),
     Chore("answers.forget", timedelta(hours=1), forget_old_answers),
+    Chore("agreements.review", timedelta(minutes=10), standings.review_daily),
     Chore("acceptances.reopen", timedelta(hours=1), reopen_all_expired),
 )

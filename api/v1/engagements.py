@@ -5,18 +5,21 @@ these lists are the exception that Postgres does not build.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
+from fastapi import Depends
 from pydantic import BaseModel, Field
 
 from api.derived import page_of
 from api.door import Changes, Inside, ThisOrganization, door_router, may, merged, patch_of, this
 from api.pages import Page, Paged
 from domain.access import Permission
+from domain.clock import today
 from domain.records import archive
-from domain.vendors import engagements, obligations
+from domain.vendors import engagements, obligations, standings
 from domain.vendors.decision import Outcome
 from domain.vendors.engagements import Engagement, EngagementFields
 from domain.vendors.obligations import Obligation
@@ -86,16 +89,75 @@ class EngagementOut(BaseModel):
         )
 
 
-@router.get("/organizations/{organization_id}/engagements")
-async def list_engagements(
-    by: Reader,
-    organization: ThisOrganization,
-    window: Paged,
+@dataclass(frozen=True)
+class Wanted:
+    """Which engagements a list is to show, by what their facts ask for today."""
+
+    vendor_id: UUID | None
+    baa_required: bool | None
+    decision: Outcome | None
+    compliant: bool | None
+
+    @property
+    def decisions(self) -> frozenset[Outcome] | None:
+        """The decisions that may be shown; None: any."""
+        allowed: set[Outcome] = {"required", "needs_facts", "not_required"}
+        if self.baa_required is not None:
+            allowed &= {"required"} if self.baa_required else {"not_required"}
+        if self.decision is not None:
+            allowed &= {self.decision}
+        return frozenset(allowed) if len(allowed) < 3 else None
+
+    def lets_through(self, each: Obligation) -> bool:
+        allowed = self.decisions
+        return (allowed is None or each.standing.decision.decision in allowed) and (
+            self.compliant is None or each.standing.compliant is self.compliant
+        )
+
+    @property
+    def everything(self) -> bool:
+        return self.decisions is None and self.compliant is None
+
+
+async def _wanted(
     vendor_id: UUID | None = None,
     baa_required: bool | None = None,
     decision: Literal["required", "needs_facts", "not_required"] | None = None,
     compliant: bool | None = None,
+) -> Wanted:
+    return Wanted(vendor_id, baa_required, decision, compliant)
+
+
+Asked = Annotated[Wanted, Depends(_wanted)]
+
+
+@router.get("/engagements")
+async def list_all_engagements(
+    by: Reader, window: Paged, wanted: Asked, organization_id: UUID | None = None, group_id: UUID | None = None
 ) -> Page[EngagementOut]:
+    """What is done for all organizations that the caller may see, oldest record first: with ``vendor_id`` and
+    ``baa_required=true&compliant=false``, every client for whom that vendor works without an agreement.
+
+    Which rows are looked at goes by how each engagement stood at its last review, seconds after its last change; what is
+    shown is worked out now.
+    """
+    conditions = standings.conditions(
+        organization_id=organization_id,
+        group_id=group_id,
+        vendor_id=wanted.vendor_id,
+        decisions=wanted.decisions,
+        compliant=wanted.compliant,
+    )
+
+    async def read(after: UUID | None, limit: int) -> Sequence[Obligation]:
+        return await obligations.obligations_where(by.session, *conditions, after=after, limit=limit, as_of=today())
+
+    found, following = await page_of(window, read, None if wanted.everything else wanted.lets_through)
+    return Page(data=[EngagementOut.of(each) for each in found], next=following)
+
+
+@router.get("/organizations/{organization_id}/engagements")
+async def list_engagements(by: Reader, organization: ThisOrganization, window: Paged, wanted: Asked) -> Page[EngagementOut]:
     """What is done for this organization by whom, oldest record first.
 
     ``baa_required=true&compliant=false`` are the vendors without an agreement in force. ``baa_required=false`` finds those
@@ -103,18 +165,11 @@ async def list_engagements(
     """
 
     async def read(after: UUID | None, limit: int) -> Sequence[Obligation]:
-        return await obligations.obligations_of(by.session, organization.id, vendor_id=vendor_id, after=after, limit=limit)
-
-    def wanted(each: Obligation) -> bool:
-        found = each.standing.decision.decision
-        return (
-            (baa_required is None or found == ("required" if baa_required else "not_required"))
-            and (decision is None or found == decision)
-            and (compliant is None or each.standing.compliant is compliant)
+        return await obligations.obligations_of(
+            by.session, organization.id, vendor_id=wanted.vendor_id, after=after, limit=limit
         )
 
-    unfiltered = baa_required is None and decision is None and compliant is None
-    found, following = await page_of(window, read, None if unfiltered else wanted)
+    found, following = await page_of(window, read, None if wanted.everything else wanted.lets_through)
     return Page(data=[EngagementOut.of(each) for each in found], next=following)
 
 

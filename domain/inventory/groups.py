@@ -79,6 +79,11 @@ def in_group(organization_id: Any) -> ColumnElement[bool]:
     return col(organization_id).in_(inside)
 
 
+def organizations_of(group_id: UUID) -> Any:
+    """The same as a sub-select of the session's own statements."""
+    return select(GroupedOrganization.organization_id).where(col(GroupedOrganization.group_id) == group_id)
+
+
 async def organizations_in(session: TenantSession, group_ids: Iterable[UUID]) -> frozenset[UUID]:
     """The organizations of any of the groups: what a seat is narrowed to that names groups."""
     statement = select(GroupedOrganization.organization_id).where(col(GroupedOrganization.group_id).in_(list(group_ids)))

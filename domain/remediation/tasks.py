@@ -55,6 +55,13 @@ class Task(TaskFields, OrganizationOwned, Archivable, table=True):
         UniqueConstraint("tenant_id", "organization_id", "ref"),
         Index("ix_task_due", "tenant_id", text(DUE), "id"),
         Index("ix_task_organization_due", "tenant_id", "organization_id", text(DUE), "id"),
+        Index(
+            "ix_task_overdue",
+            "tenant_id",
+            "organization_id",
+            "due_on",
+            postgresql_where=text("archived_at is null and status in ('open', 'in_progress')"),
+        ),
     )
     noun: ClassVar[str] = "task"
 

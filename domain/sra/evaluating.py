@@ -17,7 +17,7 @@ from domain.inventory.organizations import Organization
 from domain.sra import evaluation as rules_said
 from domain.sra.answering import refuse_unless_open
 from domain.sra.answers import Gap, GapKind, is_gap
-from domain.sra.assessments import Answer, Assessment
+from domain.sra.assessments import Answer, Assessment, AssessmentStatus
 from domain.sra.catalogue import Catalogue, Topic, catalogue
 from domain.sra.contradictions import reopen_contradicted
 from domain.sra.evaluation import Evaluation
@@ -57,7 +57,7 @@ async def evaluate_assessment(
     gaps = await _gaps(session, assessment, book)
     found = [_from_rule(each, book, around) for each in result.findings]
     found += [_from_gap(topic, gap) for topic, gap in gaps if not _shown_by_a_rule(topic, result)]
-    await _settle(session, assessment, found, result)
+    await _settle(session, organization, found, result, assessment_id=assessment.id)
     assessment.evaluated_at = now()
     assessment.as_of = as_of
     assessment.undetermined = [_undetermined(each, around) for each in result.undetermined]
@@ -68,6 +68,27 @@ async def evaluate_assessment(
     await session.flush()
     emit(session, "assessment.evaluated", assessment, {"findings": len(found), "as_of": as_of})
     return result
+
+
+async def settle_rules(session: TenantSession, organization: Organization, *, reading: frozenset[str], as_of: datetime) -> None:
+    """Bring up to date the findings of the rules that read one of these roots (``vendor``, ``baa``), analysis or not.
+
+    So a risk that follows from an agreement opens and closes with it; answers and proposals are left to an evaluation.
+    """
+    from domain.sra.rules import evaluate, rules_reading  # noqa: PLC0415  as above
+
+    await session.fetch(Organization, organization.id, lock=True)
+    open_now = select(Assessment).where(
+        col(Assessment.organization_id) == organization.id, col(Assessment.status) == AssessmentStatus.open
+    )
+    assessment = (await session.execute(open_now)).scalar_one_or_none()
+    book = catalogue(assessment.edition) if assessment else catalogue()
+    around = await read_world(session, organization, as_of=as_of, assessment=assessment, catalogue=book)
+    rules = rules_reading(book, reading)
+    result = evaluate(around.world, book, only=rules)
+    found = [_from_rule(each, book, around) for each in result.findings]
+    assessment_id = assessment.id if assessment else None
+    await _settle(session, organization, found, result, assessment_id=assessment_id, rules=rules)
 
 
 async def propose_answers(
@@ -164,20 +185,31 @@ def _from_gap(topic: Topic, gap: Gap) -> Found:
     return Found(f"topic:{topic.id}", values)
 
 
-async def _settle(session: TenantSession, assessment: Assessment, found: list[Found], result: Evaluation) -> None:
+async def _settle(
+    session: TenantSession,
+    organization: Organization,
+    found: list[Found],
+    result: Evaluation,
+    *,
+    assessment_id: UUID | None,
+    rules: frozenset[str] | None = None,
+) -> None:
+    """Lay what was found over what is known. ``rules``: only these were asked, so only their findings can be gone."""
     statement = select(Finding).where(
-        col(Finding.organization_id) == assessment.organization_id, col(Finding.origin) != FindingOrigin.manual
+        col(Finding.organization_id) == organization.id, col(Finding.origin) != FindingOrigin.manual
     )
+    if rules is not None:
+        statement = statement.where(col(Finding.rule_id).in_(sorted(rules)))
     known = {each.key: each for each in (await session.execute(statement)).scalars()}
-    last = select(func.coalesce(func.max(Finding.number), 0)).where(col(Finding.organization_id) == assessment.organization_id)
+    last = select(func.coalesce(func.max(Finding.number), 0)).where(col(Finding.organization_id) == organization.id)
     number: int = (await session.execute(last)).scalar_one()
     fresh: list[Finding] = []
     for each in found:
         if each.key in known:
-            _update(session, known[each.key], each, assessment)
+            _update(session, known[each.key], each, assessment_id)
         else:
             number += 1
-            fresh.append(_open(each, assessment, number))
+            fresh.append(_open(each, organization, assessment_id, number))
     session.add_all(fresh)
     await session.flush()
     for finding in fresh:
@@ -191,11 +223,11 @@ async def _settle(session: TenantSession, assessment: Assessment, found: list[Fo
     await session.flush()
 
 
-def _open(each: Found, assessment: Assessment, number: int) -> Finding:
+def _open(each: Found, organization: Organization, assessment_id: UUID | None, number: int) -> Finding:
     return Finding(
         **each.values,
-        organization_id=assessment.organization_id,
-        assessment_id=assessment.id,
+        organization_id=organization.id,
+        assessment_id=assessment_id,
         key=each.key,
         number=number,
         level_rank=each.values["level"].rank,
@@ -203,7 +235,7 @@ def _open(each: Found, assessment: Assessment, number: int) -> Finding:
     )
 
 
-def _update(session: TenantSession, finding: Finding, each: Found, assessment: Assessment) -> None:
+def _update(session: TenantSession, finding: Finding, each: Found, assessment_id: UUID | None) -> None:
     """What a person adjusted (likelihood, impact and so the level) stays; what the facts say is brought up to date."""
     adjusted = bool(finding.decision.get("adjusted"))
     kept = {"likelihood", "impact", "level", "reason"} if adjusted else set[str]()
@@ -212,7 +244,7 @@ def _update(session: TenantSession, finding: Finding, each: Found, assessment: A
         if name not in kept and getattr(finding, name) != value:
             setattr(finding, name, value)
     finding.level_rank = finding.level.rank
-    finding.assessment_id = assessment.id
+    finding.assessment_id = assessment_id or finding.assessment_id
     if finding.status == FindingStatus.resolved:
         finding.status = FindingStatus.open
         finding.resolved_at = None

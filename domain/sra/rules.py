@@ -23,14 +23,15 @@ from domain.sra.vocabulary import Vocabulary
 from domain.sra.world import World
 
 
-def evaluate(world: World, catalogue: Catalogue) -> Evaluation:
-    """Evaluates every rule of the catalogue over the world as of its moment. No I/O, no clock, no order of input."""
+def evaluate(world: World, catalogue: Catalogue, *, only: frozenset[str] | None = None) -> Evaluation:
+    """Evaluates every rule of the catalogue, or ``only`` some, over the world as of its moment. No I/O, no clock, no order
+    of input."""
     book = _book(catalogue)
     reading = _Reading(world, book)
     findings: list[Finding] = []
     undecided: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     outcomes: dict[str, Outcomes] = {}
-    for rule in book.rules:
+    for rule in (rule for rule in book.rules if only is None or rule.id in only):
         verdicts = sorted(reading.verdicts(rule), key=lambda verdict: verdict.ref)
         findings += [verdict.finding for verdict in verdicts if verdict.finding is not None]
         for verdict in verdicts:
@@ -50,6 +51,15 @@ def evaluate(world: World, catalogue: Catalogue) -> Evaluation:
             if finding.cause == "unknown_facts"
         ),
         outcomes=outcomes,
+    )
+
+
+def rules_reading(catalogue: Catalogue, roots: frozenset[str]) -> frozenset[str]:
+    """The rules that read a fact of one of these roots, such as ``baa``."""
+    return frozenset(
+        rule.id
+        for rule in _book(catalogue).rules
+        if any(fact.partition(".")[0] in roots for _, condition in rule.conditions for fact in condition.facts)
     )
 
 

@@ -10,6 +10,7 @@ from datetime import date
 from typing import TypeVar
 from uuid import UUID
 
+from sqlalchemy import ColumnElement
 from sqlmodel import col, select
 
 from domain.clock import today
@@ -70,53 +71,58 @@ async def obligations_of(
 
     Three statements, however many engagements there are.
     """
+    theirs = [col(Engagement.organization_id) == organization_id]
+    if vendor_id is not None:
+        theirs.append(col(Engagement.vendor_id) == vendor_id)
+    return await obligations_where(session, *theirs, after=after, limit=limit, as_of=as_of or today())
+
+
+async def obligations_where(
+    session: TenantSession, *where: ColumnElement[bool], after: UUID | None, limit: int, as_of: date
+) -> Sequence[Obligation]:
+    """The same over any organizations, of the engagements that meet the conditions."""
     statement = (
         select(Engagement, Vendor)
         .join(Vendor, col(Vendor.id) == col(Engagement.vendor_id))
-        .where(col(Engagement.organization_id) == organization_id, col(Engagement.archived_at).is_(None))
+        .where(col(Engagement.archived_at).is_(None), *where)
     )
-    if vendor_id is not None:
-        statement = statement.where(col(Engagement.vendor_id) == vendor_id)
     if after is not None:
         statement = statement.where(col(Engagement.id) > after)
     rows = await session.execute(statement.order_by(col(Engagement.id)).limit(limit))
-    return await _join(session, organization_id, [(row[0], row[1]) for row in rows], as_of or today())
+    return await _join(session, [(row[0], row[1]) for row in rows], as_of)
 
 
 async def obligation_of(session: TenantSession, engagement: Engagement) -> Obligation:
     vendor = await session.fetch(Vendor, engagement.vendor_id)
-    return (await _join(session, engagement.organization_id, [(engagement, vendor)], today()))[0]
+    return (await _join(session, [(engagement, vendor)], today()))[0]
 
 
-async def _join(
-    session: TenantSession, organization_id: UUID, rows: list[tuple[Engagement, Vendor]], as_of: date
-) -> Sequence[Obligation]:
+async def _join(session: TenantSession, rows: list[tuple[Engagement, Vendor]], as_of: date) -> Sequence[Obligation]:
     """Each engagement with the agreements of its vendor, and with what all engagements of that vendor say about it."""
-    vendor_ids = {vendor.id for _, vendor in rows}
-    if not vendor_ids:
+    if not rows:
         return []
-    siblings: dict[UUID, list[Engagement]] = {}
-    for engagement in await _theirs(session, Engagement, organization_id, vendor_ids):
-        siblings.setdefault(engagement.vendor_id, []).append(engagement)
-    baas: dict[UUID, list[Baa]] = {}
-    for baa in await _theirs(session, Baa, organization_id, vendor_ids):
-        baas.setdefault(baa.vendor_id, []).append(baa)
-    return [
-        Obligation(
-            engagement,
-            vendor,
-            _standing(engagement, vendor, siblings.get(vendor.id, []), baas.get(vendor.id, []), as_of=as_of),
-            as_of,
-        )
-        for engagement, vendor in rows
-    ]
+    siblings, baas = await _theirs(session, Engagement, rows), await _theirs(session, Baa, rows)
+    found: list[Obligation] = []
+    for engagement, vendor in rows:
+        pair = (engagement.organization_id, vendor.id)
+        now = _standing(engagement, vendor, siblings.get(pair, []), baas.get(pair, []), as_of=as_of)
+        found.append(Obligation(engagement, vendor, now, as_of))
+    return found
 
 
-async def _theirs(session: TenantSession, kind: type[Held], organization_id: UUID, vendor_ids: set[UUID]) -> Sequence[Held]:
+async def _theirs(
+    session: TenantSession, kind: type[Held], rows: list[tuple[Engagement, Vendor]]
+) -> dict[tuple[UUID, UUID], list[Held]]:
+    """What there is of a kind between the organizations and the vendors of these engagements, by both."""
     statement = select(kind).where(
-        col(kind.organization_id) == organization_id, col(kind.vendor_id).in_(vendor_ids), col(kind.archived_at).is_(None)
+        col(kind.organization_id).in_({engagement.organization_id for engagement, _ in rows}),
+        col(kind.vendor_id).in_({vendor.id for _, vendor in rows}),
+        col(kind.archived_at).is_(None),
     )
-    return (await session.execute(statement.order_by(col(kind.id)))).scalars().all()
+    found: dict[tuple[UUID, UUID], list[Held]] = {}
+    for each in (await session.execute(statement.order_by(col(kind.id)))).scalars():
+        found.setdefault((each.organization_id, each.vendor_id), []).append(each)
+    return found
 
 
 def _standing(engagement: Engagement, vendor: Vendor, siblings: list[Engagement], baas: list[Baa], *, as_of: date) -> Standing:
