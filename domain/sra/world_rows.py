@@ -63,8 +63,8 @@ class Surroundings:
     """Subject references such as ``asset:<id>`` and the names that people know them by."""
     kinds: Mapping[str, str]
     """Subject references and the noun of the row behind each: device, system, flow, vendor ..."""
-    sources: Mapping[tuple[str, str], str]
-    """Asset id and fact, and who said it: a person, the survey or an RMM."""
+    provenance: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    """The id of a row, and for each of its facts who said it, when, and who confirmed it."""
     support_ends: Mapping[str, date]
     """Asset id and the day on which its operating system leaves security support, where one day is known."""
     changed: Mapping[str, datetime]
@@ -132,10 +132,20 @@ async def read_world(
         world=world,
         names={f"{of}:{row.id}": name for of, _, row, name in named},
         kinds={f"{of}:{row.id}": noun for of, noun, row, _ in named},
-        sources={
-            (str(row.id), fact): mark.get("source", "")
-            for row in (*classified, *systems)
-            for fact, mark in row.provenance.items()
+        provenance={
+            str(row.id): row.provenance
+            for row in (
+                *classified,
+                *systems,
+                *flows,
+                *vendors,
+                *engagements,
+                *baas,
+                *partners,
+                *accesses,
+                *backups,
+                organization,
+            )
         },
         support_ends={str(each.id): each.os_supported_until for each in classified if each.os_supported_until is not None},
         changed={f"{of}:{row.id}": row.updated_at for of, _, row, _ in named},

@@ -11,10 +11,12 @@ from uuid import UUID
 
 from sqlmodel import col, select
 
+from domain.events import Event
 from domain.inventory.import_runs import ImportRun
 from domain.inventory.locations import Location
 from domain.inventory.map_rows import read_map
 from domain.inventory.organizations import Organization
+from domain.inventory.policies import Policy
 from domain.people.members import Member
 from domain.people.tenants import Person, own
 from domain.remediation.tasks import Task, TaskFinding
@@ -26,11 +28,19 @@ from domain.sra.findings import Finding, FindingStatus
 from domain.sra.report import lines, rows
 from domain.sra.report.assets import report_assets
 from domain.sra.report.dataset import ReportData
+from domain.sra.report.traces import Traces, answers_by_rule
 from domain.sra.world_rows import read_world
 from domain.tenancy import TenantSession
+from domain.vendors.baas import Baa
+from domain.vendors.vendors import Vendor
 
 LAST_ACT = "documentation"
 """The element that only the signatures complete."""
+HISTORY = {
+    "assessment.opened": "Analysis opened",
+    "assessment.updated": "Title, scope or period changed",
+    "assessment.evaluated": "Rules evaluated",
+}
 REVIEW_MONTHS = 12
 STANDING_TRIGGERS = (
     "New or changed equipment, software or image flows",
@@ -58,7 +68,8 @@ async def assemble(
     people = await _people(session)
     documents = await _documents(session, organization)
     locations = await _locations(session, organization)
-    devices, systems = report_assets(around, {str(each.id): each.name for each in locations})
+    traces = Traces(around, people, answers_by_rule(book, answers))
+    devices, systems = report_assets(traces, {str(each.id): each.name for each in locations})
     elements = await completeness(session, assessment, organization)
     return ReportData(
         title=assessment.title,
@@ -94,7 +105,7 @@ async def assemble(
         systems=systems,
         network_map=await read_map(session, organization, as_of=as_of.date()),
         vendors=lines.vendors(around),
-        findings=tuple(lines.finding(each) for each in findings),
+        findings=tuple(lines.finding(each, traces) for each in findings),
         standards=lines.standards(book, answers, people, documents),
         plan=(
             *(lines.task(task, numbers, findings, people) for task, numbers in tasks),
@@ -110,11 +121,8 @@ async def assemble(
         method=lines.method(book),
         laws=lines.laws(book, findings, answers),
         proposed=lines.proposed(book, answers),
-        evidence=tuple(
-            rows.Evidence(name=each.title, sha256=each.sha256, size=each.size, added_on=each.created_at.date())
-            for each in documents.values()
-        ),
-        history=lines.history(assessment, people, at),
+        evidence=lines.evidence(documents, answers, await _supported(session, organization)),
+        history=await _history(session, assessment, people),
     )
 
 
@@ -160,6 +168,39 @@ async def _documents(session: TenantSession, organization: Organization) -> dict
     )
     statement = statement.order_by(col(Document.id))
     return {str(each.id): each for each in (await session.execute(statement)).scalars()}
+
+
+async def _supported(session: TenantSession, organization: Organization) -> list[tuple[UUID, str]]:
+    """Document and what it is the paper of: a policy, an agreement."""
+    policies = select(Policy.document_id, Policy.key).where(
+        col(Policy.organization_id) == organization.id, col(Policy.archived_at).is_(None)
+    )
+    agreements = (
+        select(Baa.document_id, Vendor.name)
+        .join(Vendor, (col(Vendor.tenant_id) == col(Baa.tenant_id)) & (col(Vendor.id) == col(Baa.vendor_id)))
+        .where(col(Baa.organization_id) == organization.id, col(Baa.archived_at).is_(None))
+    )
+    found = [(document, f"policy {key}") for document, key in (await session.execute(policies)).all()]
+    found += [(document, f"agreement with {name}") for document, name in (await session.execute(agreements)).all()]
+    return [(document, words) for document, words in found if document is not None]
+
+
+async def _history(session: TenantSession, assessment: Assessment, people: Mapping[UUID, str]) -> tuple[rows.HistoryEntry, ...]:
+    """Opening, changes and evaluations from the audit trail; the signatures from the analysis, which has them first."""
+    statement = select(Event).where(
+        col(Event.tenant_id) == session.tenant_id, col(Event.subject_id) == assessment.id, col(Event.kind).in_(HISTORY)
+    )
+    events = (await session.execute(statement.order_by(col(Event.sequence)))).scalars()
+    entries = [
+        rows.HistoryEntry(
+            at=each.at,
+            version=assessment.number,
+            who=people.get(UUID(each.actor["member_id"]), "a former member") if each.actor.get("member_id") else "Bitewing",
+            what=HISTORY[each.kind],
+        )
+        for each in events
+    ]
+    return (*entries, *lines.signed(assessment))
 
 
 async def _locations(session: TenantSession, organization: Organization) -> list[Location]:

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any
 
 from domain.inventory.device_os import support
 from domain.inventory.kinds import DeviceKind
 from domain.inventory.map import OsSupport
 from domain.sra.report.rows import Asset, FactLine
+from domain.sra.report.traces import Traces, printed
+from domain.sra.report.words import phrase
 from domain.sra.world import Thing
 from domain.sra.world_rows import Surroundings
 
@@ -18,10 +19,11 @@ PRINTED = (
 ASKED_OF_EVERY_HOLDER = ("encryption_at_rest",)
 
 
-def report_assets(around: Surroundings, locations: Mapping[str, str]) -> tuple[tuple[Asset, ...], tuple[Asset, ...]]:
+def report_assets(traces: Traces, locations: Mapping[str, str]) -> tuple[tuple[Asset, ...], tuple[Asset, ...]]:
     """Devices and systems of a world, each sorted by name."""
+    around = traces.around
     unknown = _unknown(around)
-    made = [(around.kinds[f"asset:{thing.id}"], _asset(thing, around, locations, unknown)) for thing in around.world.assets]
+    made = [(around.kinds[f"asset:{thing.id}"], _asset(thing, traces, locations, unknown)) for thing in around.world.assets]
     ordered = sorted(made, key=lambda pair: (pair[1].name.casefold(), pair[1].id))
     return (
         tuple(asset for noun, asset in ordered if noun == "device"),
@@ -31,11 +33,11 @@ def report_assets(around: Surroundings, locations: Mapping[str, str]) -> tuple[t
 
 def _asset(
     thing: Thing,
-    around: Surroundings,
+    traces: Traces,
     locations: Mapping[str, str],
     unknown: Mapping[str, tuple[str, ...]],
 ) -> Asset:
-    facts = thing.facts
+    facts, around = thing.facts, traces.around
     noun = around.kinds[f"asset:{thing.id}"]
     return Asset(
         id=thing.id,
@@ -49,7 +51,7 @@ def _asset(
         os_support_ends_on=around.support_ends.get(thing.id),
         stores_ephi=facts.get("stores_ephi"),
         facts=tuple(
-            FactLine(name=name, value=_printed(facts[name]), source=around.sources.get((thing.id, name)))
+            FactLine(name=phrase(name) or name, value=printed(facts[name]), source=traces.source(thing.id, name))
             for name in PRINTED
             if name in facts
         ),
@@ -77,13 +79,3 @@ def _unknown(around: Surroundings) -> dict[str, tuple[str, ...]]:
         if asked:
             found[thing.id] = asked
     return found
-
-
-def _printed(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list):
-        return ", ".join(_printed(each) for each in value) or "none"  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  JSON
-    if isinstance(value, dict):
-        return " ".join(_printed(each) for each in value.values())  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  JSON
-    return str(value)

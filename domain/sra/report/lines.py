@@ -15,6 +15,7 @@ from domain.sra.findings import Finding, FindingStatus, Treatment
 from domain.sra.levels import Level
 from domain.sra.report import rows
 from domain.sra.report.dataset import Method
+from domain.sra.report.traces import Traces
 from domain.sra.world import World
 from domain.sra.world_rows import Surroundings
 from domain.vendors.roster import Party, roster
@@ -100,29 +101,34 @@ def _vendor(party: Party, around: Surroundings, world: World, services: Sequence
     )
 
 
-def finding(finding: Finding) -> rows.Finding:
-    adjusted: Mapping[str, Any] = finding.decision.get("adjusted") or {}
+def finding(finding: Finding, traces: Traces) -> rows.Finding:
+    """A risk of ours. A gap in an answer has that answer as its subject; its question is its title already."""
     return rows.Finding(
         number=finding.number,
         id=str(finding.id),
-        rule_id=finding.rule_id or finding.topic_id,
+        rule_id=finding.rule_id,
+        topic_id=finding.topic_id,
         title=finding.title,
-        subject=finding.subject_name,
+        subject=f"Answer to {finding.topic_id}" if finding.topic_id else finding.subject_name,
         threat=finding.threat,
         vulnerability=finding.vulnerability,
         citations=tuple(finding.citations),
         measures=finding.current_measures,
+        answers=traces.answers(finding),
         likelihood=finding.likelihood,
         likelihood_reason=finding.reason,
         impact=finding.impact,
         impact_reason=finding.reason,
-        adjustments=(str(adjusted["reason"]),) if adjusted.get("reason") else (),
+        adjustments=traces.adjustments(finding),
         level=finding.level,
         basis=finding.basis.value,
+        facts=traces.facts(finding),
         missing_facts=tuple(finding.missing_facts),
         status=finding.status.value,
         status_reason=finding.decision.get("reason"),
+        decisions=traces.decisions(finding),
         recommendation=finding.remediation,
+        cause=finding.cause,
     )
 
 
@@ -280,16 +286,38 @@ def proposed(book: Catalogue, answers: Iterable[Answer]) -> rows.Proposed:
     )
 
 
-def history(assessment: Assessment, people: Mapping[UUID, str], at: datetime) -> tuple[rows.HistoryEntry, ...]:
-    entries = [rows.HistoryEntry(at=assessment.created_at, version=assessment.number, what="Analysis opened")]
-    if assessment.evaluated_at:
-        entries.append(rows.HistoryEntry(at=assessment.evaluated_at, version=assessment.number, what="Rules last evaluated"))
-    for each in assessment.signatures:
-        signed_at = datetime.fromisoformat(each["signed_at"])
-        entries.append(
-            rows.HistoryEntry(at=signed_at, version=assessment.number, who=each["name"], what=f"Signed as {each['role']}")
+def evidence(
+    documents: Mapping[str, Document], answers: Iterable[Answer], papers: Iterable[tuple[UUID, str]]
+) -> tuple[rows.Evidence, ...]:
+    """Every document with its hash, and what it is evidence of."""
+    supports: dict[str, list[str]] = {}
+    for answer in answers:
+        for each in answer.evidence:
+            supports.setdefault(str(each.get("document_id")), []).append(answer.topic_id)
+    for document_id, words in papers:
+        supports.setdefault(str(document_id), []).append(words)
+    return tuple(
+        rows.Evidence(
+            name=each.title,
+            sha256=each.sha256,
+            size=each.size,
+            added_on=each.created_at.date(),
+            supports=tuple(dict.fromkeys(supports.get(identifier, []))),
         )
-    return tuple(entries)
+        for identifier, each in documents.items()
+    )
+
+
+def signed(assessment: Assessment) -> tuple[rows.HistoryEntry, ...]:
+    return tuple(
+        rows.HistoryEntry(
+            at=datetime.fromisoformat(each["signed_at"]),
+            version=assessment.number,
+            who=each["name"],
+            what="Signed as preparer" if each["role"] == "preparer" else "Approved as the practice's security official",
+        )
+        for each in assessment.signatures
+    )
 
 
 def months_later(day: date, months: int) -> date:

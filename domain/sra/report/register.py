@@ -21,7 +21,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from domain.inventory.map_labels import visible
 from domain.sra.report.dataset import ReportData
 from domain.sra.report.rows import Finding, PlanTask
-from domain.sra.report.words import BASES, joined, moment, phrase, reference
+from domain.sra.report.words import BASES, facts_in_words, joined, moment, phrase, reference
 
 Value = str | int | datetime.date | None
 
@@ -33,8 +33,9 @@ CONTINUED = " […]"
 COLUMNS: Final = (
     ("Ref", 8), ("Level", 12), ("Level rank", 10), ("Title", 36), ("Subject", 26), ("Threat", 34), ("Vulnerability", 40),
     ("Citations", 30), ("Current measures", 34), ("Likelihood", 12), ("Likelihood reason", 34), ("Impact", 12),
-    ("Impact reason", 34), ("Adjustments", 26), ("Basis", 26), ("Facts not known", 26), ("Status", 12), ("Status reason", 26),
-    ("Recommendation", 40), ("Rule", 10), ("Tasks", 12), ("Treatment", 12), ("Owner", 20), ("Due on", 12),
+    ("Impact reason", 34), ("Adjustments", 26), ("Basis", 26), ("Facts", 40), ("Facts not known", 26),
+    ("Status", 12), ("Status reason", 26),
+    ("Recommendation", 40), ("Rule", 10), ("Cause", 20), ("Tasks", 12), ("Treatment", 12), ("Owner", 20), ("Due on", 12),
     ("Task status", 14), ("Residual level", 14), ("Id", 24),
 )  # fmt: skip
 SHADES = {"very_high": "7D1410", "high": "B84B17", "moderate": "F0CD6B", "low": "D3DDE6", "very_low": "F1F4F6"}
@@ -90,18 +91,20 @@ def _row(one: Finding, tasks: Sequence[PlanTask]) -> tuple[Value, ...]:
         one.threat,
         one.vulnerability,
         joined(one.citations, separator="; "),
-        one.measures or "None recorded",
+        joined((*((one.measures,) if one.measures else ()), *one.answers), separator="; ") or "None recorded",
         one.likelihood.word,
         one.likelihood_reason,
         one.impact.word,
         one.impact_reason,
         joined(one.adjustments, separator="; "),
         BASES[one.basis],
+        joined(facts_in_words(one.facts), separator="; "),
         joined(one.missing_facts),
         phrase(one.status),
         one.status_reason,
         one.recommendation,
-        one.rule_id,
+        one.rule_id or one.topic_id,
+        one.cause,
         joined((task.ref for task in tasks), separator="; ") or "None",
         joined((phrase(task.treatment) or "Not decided" for task in tasks), separator="; "),
         joined((task.owner or "No owner" for task in tasks), separator="; "),

@@ -175,11 +175,14 @@ class CollectionEntry(Row):
 
 
 class FactLine(Row):
-    """``value`` None: not known."""
+    """``value`` None: not known. ``source``: who or what said so, when, and who confirmed it. ``of``: of which thing."""
+
+    LATER = frozenset({"of"})
 
     name: str
     value: str | None
     source: str | None = None
+    of: str | None = None
 
 
 class Asset(Row):
@@ -216,8 +219,23 @@ class Vendor(Row):
     note: str | None = None
 
 
+class Decision(Row):
+    """What a person decided about a risk: ``kind`` with its step, and why."""
+
+    at: Moment
+    by: str
+    kind: str
+    reason: str | None = None
+
+
 class Finding(Row):
-    """One risk. ``level`` is the table look-up of likelihood and impact; another level is refused."""
+    """One risk. ``level`` is the table look-up of likelihood and impact; another level is refused.
+
+    ``facts`` are those that the rule read, ``answers`` what people said to the questions about the same risk, ``cause`` what
+    it has in common with other risks.
+    """
+
+    LATER = frozenset({"topic_id", "facts", "answers", "decisions", "cause"})
 
     number: int
     id: str
@@ -239,6 +257,11 @@ class Finding(Row):
     status: Literal["open", "accepted", "resolved", "rejected"] = "open"
     status_reason: str | None = None
     recommendation: str | None = None
+    topic_id: str | None = None
+    facts: tuple[FactLine, ...] = ()
+    answers: tuple[str, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    cause: str | None = None
 
     @property
     def stands(self) -> bool:

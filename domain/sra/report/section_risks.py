@@ -2,8 +2,21 @@
 
 from domain.sra.report.dataset import ReportData
 from domain.sra.report.document import Block, Cell, Column, Heading, Line, Paragraph, Section, Table
-from domain.sra.report.rows import Acceptance, Finding, PlanTask
-from domain.sra.report.words import BASES, cell, day, joined, level, moment, number_ranges, phrase, reference, said
+from domain.sra.report.rows import Acceptance, Decision, Finding, PlanTask
+from domain.sra.report.words import (
+    BASES,
+    cell,
+    counted,
+    day,
+    facts_in_words,
+    joined,
+    level,
+    moment,
+    number_ranges,
+    phrase,
+    reference,
+    said,
+)
 
 
 def threats(data: ReportData) -> Section:
@@ -36,8 +49,8 @@ def threats(data: ReportData) -> Section:
 def risks(data: ReportData) -> Section:
     ordered = sorted(data.findings, key=lambda finding: (-finding.level.rank, not finding.stands, finding.number))
     columns = (
-        Column("Ref", 6), Column("Level", 9), Column("Risk and subject", 18), Column("Threat and vulnerability", 24),
-        Column("Current measures", 20), Column("Likelihood", 13), Column("Impact", 13), Column("Basis and status", 13),
+        Column("Ref", 5), Column("Level", 9), Column("Risk and subject", 17), Column("Threat and vulnerability", 20),
+        Column("Current measures", 19), Column("Likelihood", 12), Column("Impact", 12), Column("Status, and what shows it", 20),
     )  # fmt: skip
     return Section(
         "Risk table",
@@ -54,10 +67,12 @@ def _risk(one: Finding) -> tuple[Cell, ...]:
     return (
         cell(Line(reference(one.number), "strong")),
         (level(one.level),),
-        cell(Line(one.title, "strong"), one.subject, Line(f"Rule {one.rule_id}" if one.rule_id else "No rule", "muted")),
+        cell(Line(one.title, "strong"), one.subject, Line(_origin(one), "muted")),
         cell(one.threat, one.vulnerability, Line(joined(one.citations, separator="; ") or "No citation", "muted")),
         cell(
-            said(one.measures, absent="None recorded"),
+            one.measures,
+            *(Line(each, "muted") for each in one.answers),
+            None if one.measures or one.answers else said(None, absent="None recorded"),
             f"Recommended: {one.recommendation}" if one.recommendation else None,
         ),
         cell(
@@ -70,9 +85,26 @@ def _risk(one: Finding) -> tuple[Cell, ...]:
             Line(phrase(one.status) or "", "strong"),
             one.status_reason,
             Line(BASES[one.basis], "unknown" if unknown else "plain"),
+            *(Line(each, "muted") for each in facts_in_words(one.facts)),
             Line(f"Missing: {joined(one.missing_facts)}", "unknown") if one.missing_facts else None,
+            *(Line(_decision(each), "muted") for each in one.decisions),
         ),
     )
+
+
+def _origin(one: Finding) -> str:
+    origin = f"Rule {one.rule_id}" if one.rule_id else f"Topic {one.topic_id}" if one.topic_id else "No rule"
+    return f"{origin}; cause: {_cause(one.cause)}" if one.cause else origin
+
+
+def _cause(cause: str) -> str:
+    """``answers:security`` as ``Answers: security``."""
+    return ": ".join(phrase(part) or part for part in cause.split(":"))
+
+
+def _decision(one: Decision) -> str:
+    reason = f": {one.reason}" if one.reason else ""
+    return f"{day(one.at.date())} {one.by}, {phrase(one.kind)}{reason}"
 
 
 def plan(data: ReportData) -> Section:
@@ -93,8 +125,33 @@ def plan(data: ReportData) -> Section:
         blocks.append(Paragraph(f"{len(untreated)}, the worst of them {worst.word}: {listed}.", "alarm"))
     else:
         blocks.append(Paragraph("None: every open risk has a task." if data.findings else "None recorded.", "none"))
-    blocks += [Heading("Accepted risks"), _acceptances(data)]
+    blocks += [Heading("Risks with one cause"), _causes(data), Heading("Accepted risks"), _acceptances(data)]
     return Section("Risk management plan", "landscape", tuple(blocks))
+
+
+def _causes(data: ReportData) -> Table:
+    """What one piece of work can mend together. A cause with a single risk is no group."""
+    together: dict[str, list[Finding]] = {}
+    for one in data.findings:
+        if one.stands and one.cause:
+            together.setdefault(one.cause, []).append(one)
+    groups = [(cause, found) for cause, found in together.items() if len(found) > 1]
+    groups.sort(key=lambda group: (-max(one.level.rank for one in group[1]), group[0]))
+    return Table(
+        "Risks with one cause",
+        (Column("Cause", 30), Column("Worst level", 12), Column("Count", 12), Column("Risks", 46)),
+        tuple(
+            (
+                cell(Line(_cause(cause), "strong")),
+                (level(max((one.level for one in found), key=lambda each: each.rank)),),
+                cell(counted(len(found), "risk")),
+                (said(number_ranges([one.number for one in found])),),
+            )
+            for cause, found in groups
+        ),
+        none="No two risks that stand have the same cause.",
+        small=True,
+    )
 
 
 def _task(one: PlanTask) -> tuple[Cell, ...]:

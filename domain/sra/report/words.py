@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from domain.inventory.map import words as spelled
 from domain.sra.levels import Level
 from domain.sra.report.document import Cell, Line, Tone
+from domain.sra.report.rows import FactLine
 
 NOT_KNOWN = "Not known"
 NOT_RECORDED = "Not recorded"
@@ -99,3 +100,12 @@ def number_ranges(numbers: Sequence[int]) -> str | None:
 
 def reference(number: int) -> str:
     return f"R-{number}"
+
+
+def facts_in_words(facts: Iterable[FactLine]) -> list[str]:
+    """One line for each thing: ``LV-OP1: Login mode: shared (survey, 2026-11-22); Enabled: yes``."""
+    said_of: dict[str | None, list[str]] = {}
+    for one in facts:
+        source = f" ({one.source})" if one.source else ""
+        said_of.setdefault(one.of, []).append(f"{one.name}: {one.value or NOT_KNOWN}{source}")
+    return [f"{of}: {'; '.join(lines)}" if of else "; ".join(lines) for of, lines in said_of.items()]

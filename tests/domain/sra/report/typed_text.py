@@ -8,6 +8,7 @@ from typing import Any, cast
 from pydantic import BaseModel
 
 from domain.sra.report.dataset import ReportData
+from domain.sra.report.rows import Decision, FactLine
 from tests.domain.sra.report.sample import lakeview
 
 NASTY = (
@@ -40,7 +41,7 @@ NOT_PRINTED = {
     ("brand", "colour"),
     ("elements", "number"),
 }
-KEPT = {"sha256", "format", "level_table"}
+KEPT = {"sha256", "signed_sha256", "format", "level_table"}
 
 
 def marked(say: Callable[[str, str], str]) -> tuple[ReportData, dict[str, str]]:
@@ -81,9 +82,13 @@ def _short(data: ReportData) -> ReportData:
             "missing_facts": ("x",),
             "status_reason": "x",
             "recommendation": "x",
+            "answers": ("x",),
+            "facts": (FactLine(name="x", value="x", source="x", of="x"),),
+            "decisions": (Decision(at=data.edition.as_of, by="x", kind="x", reason="x"),),
+            "cause": "x",
         }
     )
-    second = data.findings[1].model_copy(update={"number": 2, "measures": "x", "rule_id": None})
+    second = data.findings[1].model_copy(update={"number": 2, "measures": "x", "rule_id": None, "topic_id": "x", "cause": "x"})
     answer = (
         data.standards[0]
         .answers[0]
@@ -110,6 +115,7 @@ def _short(data: ReportData) -> ReportData:
             "plan": (task,),
             "network_map": network.model_copy(update={"nodes": nodes, "edges": edges}),
             "laws": data.laws[:2],
+            "signatures": tuple(each.model_copy(update={"account": "x"}) for each in data.signatures),
             "elements": (data.elements[3],),
             "proposed": None
             if data.proposed is None
