@@ -21,7 +21,7 @@ from sqlmodel import SQLModel
 from starlette.exceptions import HTTPException
 
 from domain import errors
-from domain.errors import DomainError, Fault, Invalid
+from domain.errors import DomainError, Fault, Invalid, PaymentRequired
 
 log = structlog.get_logger()
 
@@ -48,6 +48,13 @@ TITLES = {
     429: "Too many requests",
     500: "Something went wrong on our side",
 }
+MENDS = {
+    "subscribe": ("POST", "/organizations/{organization_id}/subscription"),
+    "subscribe_any": ("GET", "/organizations"),
+    "pay": ("GET", "/invoices?organization_id={organization_id}&status=open"),
+    "extend": ("PATCH", "/organizations/{organization_id}/subscription"),
+}
+"""Where a refusal for money's sake is mended."""
 BEHIND_THE_WALL = frozenset({"tenant_id", "organization_id"})
 
 
@@ -94,9 +101,16 @@ async def _domain_error(request: Request, error: Exception) -> JSONResponse:
     status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
     headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "2"}}.get(status)
     faults = error.faults if isinstance(error, Invalid) else ()
-    return problem(
-        request, status, code=error.specific_code, title=error.title, detail=error.detail, faults=faults, headers=headers
-    )
+    more = {**error.more, "mend": _mending(request, error)} if isinstance(error, PaymentRequired) else {}
+    code, title, detail = error.specific_code, error.title, error.detail
+    return problem(request, status, code=code, title=title, detail=detail, faults=faults, headers=headers, **more)
+
+
+def _mending(request: Request, error: PaymentRequired) -> dict[str, str]:
+    """The request that would mend it: a method and a link."""
+    method, path = MENDS[error.mend]
+    base: str = request.app.state.runtime.settings.base_url
+    return {"method": method, "href": f"{base}/v1{path.format(organization_id=error.organization_id)}"}
 
 
 async def _validation_error(request: Request, error: Exception) -> JSONResponse:

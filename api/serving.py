@@ -10,6 +10,7 @@ import structlog
 import uvicorn
 
 from api.app import build
+from billing.duties import DUTIES
 from domain.runtime import Runtime, Targets, database_targets, open_runtime
 from domain.settings import Settings
 from domain.worker import work
@@ -101,7 +102,7 @@ async def serve(settings: Settings) -> None:
 async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     """Do the queued work until told to stop."""
     async with opened(settings, migrating=False) as (runtime, _):
-        await work(runtime, stop)
+        await work(runtime, stop, more=DUTIES)
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ async def everything(settings: Settings) -> AsyncGenerator[Everything]:
         stop = asyncio.Event()
         api = server(runtime)
         serving = asyncio.create_task(api.serve())
-        worker = asyncio.create_task(work(runtime, stop))
+        worker = asyncio.create_task(work(runtime, stop, more=DUTIES))
         running = Everything(runtime, api, frozenset({serving, worker}))
         listening = asyncio.create_task(api.listening.wait())
         try:

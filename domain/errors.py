@@ -17,9 +17,10 @@
 ``api/problems.py`` maps each class to its status once. Raising rolls the transaction back; returning commits it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
+from uuid import UUID
 
 
 class DomainError(Exception):
@@ -45,8 +46,25 @@ class Unauthenticated(DomainError):
 
 
 class PaymentRequired(DomainError):
+    """``more`` are members of the answer: plan, state, access or limit. ``mend`` names what would mend it, for which the
+    doors know the link."""
+
     code = "payment_required"
     title = "The subscription does not cover this"
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        mend: str,
+        code: str | None = None,
+        more: Mapping[str, Any] | None = None,
+        organization_id: UUID | None = None,
+    ) -> None:
+        super().__init__(detail, code=code)
+        self.mend = mend
+        self.more = dict(more or {})
+        self.organization_id = organization_id
 
 
 class Forbidden(DomainError):

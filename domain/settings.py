@@ -63,6 +63,10 @@ class Settings(BaseSettings):
     smtp_password: SecretStr | None = None
     smtp_from: Annotated[str | None, Field(validate_default=True)] = None
 
+    stripe_api_key: SecretStr | None = None
+    stripe_webhook_secret: SecretStr | None = None
+    stripe_api_base: str | None = None
+
     @field_validator("secret_keys", "webhook_ports", "trusted_proxies", mode="before")
     @classmethod
     def _split_commas(cls, value: Any) -> Any:

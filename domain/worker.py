@@ -9,7 +9,7 @@ import contextlib
 import json
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -80,34 +80,54 @@ class Pace:
     reconnect: timedelta = timedelta(seconds=1)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Duties:
+    """What the worker does: its kinds of jobs, how many of each at once, and its chores."""
+
+    jobs: Mapping[str, Handler]
+    at_once: Mapping[str, int]
+    chores: Sequence[Chore]
+
+
 class JobSetAside(Exception):
     """A job failed too often. It stays in the queue as failed, and its message names nothing but the kind of error."""
 
 
-async def work(runtime: Runtime, stop: asyncio.Event, *, pace: Pace | None = None) -> None:
-    """Do jobs and chores until ``stop`` is set; then finish what has begun. Outlives a database that goes away."""
+async def work(runtime: Runtime, stop: asyncio.Event, *, pace: Pace | None = None, more: Duties | None = None) -> None:
+    """Do jobs and chores, our own and those that a room above brings as ``more``, until ``stop`` is set; then finish what has
+    begun. Outlives a database that goes away."""
     pace = pace or Pace()
-    log.info("worker.ready", kinds=len(JOBS))
+    duties = _all_duties(more)
+    log.info("worker.ready", kinds=len(duties.jobs))
     while not stop.is_set():
         try:
-            await _work_on_one_connection(runtime, stop, pace)
+            await _work_on_one_connection(runtime, stop, pace, duties)
         except Exception as error:
             # Whatever it was, a worker that gives up helps nobody: the queue waits in the database.
             log.warning("worker.interrupted", error=type(error).__name__, where=_where(error))
             await _pause(stop, pace.reconnect)
 
 
-async def _work_on_one_connection(runtime: Runtime, stop: asyncio.Event, pace: Pace) -> None:
+def _all_duties(more: Duties | None) -> Duties:
+    if more is None:
+        return Duties(jobs=JOBS, at_once=AT_ONCE, chores=CHORES)
+    return Duties(jobs={**JOBS, **more.jobs}, at_once={**AT_ONCE, **more.at_once}, chores=(*CHORES, *more.chores))
+
+
+async def _work_on_one_connection(runtime: Runtime, stop: asyncio.Event, pace: Pace, duties: Duties) -> None:
     connection = await runtime.database.connect()
     try:
         queue = Queries(AsyncpgDriver(connection))
         manager = QueueManager(queue)
-        for name, handler in JOBS.items():
+        for name, handler in duties.jobs.items():
             register = manager.entrypoint(
-                name, concurrency_limit=AT_ONCE.get(name, 0), accepts_context=False, on_failure="hold"
+                name, concurrency_limit=duties.at_once.get(name, 0), accepts_context=False, on_failure="hold"
             )
             register(_careful(runtime, name, handler, pace))
-        beside = [asyncio.create_task(_end(manager, stop)), asyncio.create_task(_do_chores(runtime, queue, manager.shutdown))]
+        beside = [
+            asyncio.create_task(_end(manager, stop)),
+            asyncio.create_task(_do_chores(runtime, queue, manager.shutdown, duties.chores)),
+        ]
         try:
             await manager.run(
                 dequeue_timeout=pace.look,
@@ -155,15 +175,15 @@ def _where(error: BaseException) -> str:
     return f"{frames[-1].filename.rsplit('/', 1)[-1]}:{frames[-1].lineno}" if frames else "unknown"
 
 
-async def _do_chores(runtime: Runtime, queue: Queries, ended: asyncio.Event) -> None:
+async def _do_chores(runtime: Runtime, queue: Queries, ended: asyncio.Event, chores: Sequence[Chore]) -> None:
     """Become the worker that does the chores once nobody else is. The lock falls with the connection."""
-    due = {chore.name: 0.0 for chore in CHORES}
+    due = {chore.name: 0.0 for chore in chores}
     mine = False
     while not ended.is_set():
         if not mine:
             rows = await queue.driver.fetch("select pg_try_advisory_lock($1::bigint) as mine", CHORE_LOCK)
             mine = rows[0]["mine"] is True
-        for chore in CHORES:
+        for chore in chores:
             if mine and time.monotonic() >= due[chore.name]:
                 due[chore.name] = time.monotonic() + chore.every.total_seconds()
                 try:

@@ -36,6 +36,10 @@ class OrganizationOut(BaseModel):
     facts: dict[str, Any]
     provenance: dict[str, Any]
     paid_until: date | None
+    covered_until: date | None
+    """The last day on which something new can be begun; null: it lives on the tenant's trial, if that runs."""
+    subscription_state: str | None
+    plan: str | None
     created_at: datetime
     updated_at: datetime
     archived_at: datetime | None

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
 
 from api.door import DoorRoute, Doorstep, DoorstepRoute, Inside
+from billing.trials import begin_trial
 from domain.access import Permission, Role
 from domain.people import signup
 from domain.people.tenants import Tenant, TenantKind
@@ -48,6 +49,7 @@ async def _anybody(request: Request) -> Inside:
 async def sign_up(session: Doorstep, fields: signup.SignupFields) -> SignedUpOut:
     """Make a tenant and its owner. The answer holds the owner's first API key, which is never shown again."""
     made = await signup.sign_up(session, fields)
+    await begin_trial(session, made.tenant)
     return SignedUpOut(tenant=tenant_out(made.tenant), member_id=made.member.id, api_key=made.api_key)
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import ARRAY, String, any_, bindparam, or_, select
 from sqlmodel import col, func
 
 from domain.bulk import insert_rows, read_rows, update_rows
+from domain.coverage import may_hold
 from domain.errors import Invalid
 from domain.events import Told, emit_all
 from domain.free_text import CODE, keep_patients_out
@@ -58,7 +59,7 @@ class Intake:
     """Devices that the export tells of."""
 
     async def take(self, session: TenantSession, rows: Sequence[ImportedDevice]) -> None:
-        """Bring the devices of these rows up to what the rows say."""
+        """Bring the devices of these rows up to what the rows say. PaymentRequired when the plan does not cover so many."""
         await one_import_at_a_time(session, self.organization_id)
         known = await read_rows(session, Device, *self._could_be(rows), lock=not self.dry_run)
         locations = await read_rows(session, Location, col(Location.organization_id) == self.organization_id, lock=False)
@@ -66,6 +67,7 @@ class Intake:
         refused = await self._refused(session, rows) if self.doubtful else {}
         location_of = {**{same(site): id for id, site in sites.items() if site}, **self.places}
         cards = await asyncio.to_thread(self._decide, rows, known, sites, location_of, refused)
+        await may_hold(session, self.organization_id, more_devices=sum(card.is_new for card in cards))
         if not self.dry_run:
             await write(session, cards)
 

@@ -13,6 +13,7 @@ from sqlmodel import col, func
 
 from domain.clock import now
 from domain.database import tenant_session
+from domain.errors import PaymentRequired
 from domain.events import emit
 from domain.inventory.devices import Device
 from domain.inventory.import_intake import Intake, in_batches
@@ -104,7 +105,10 @@ async def carry_out(runtime: Runtime, payload: Mapping[str, Any]) -> None:
         await work.fail(refusal.specific_code, refusal.detail, pointer=refusal.faults[0].pointer)
         return
     report = Report(export.source, export.as_of, described(export, parsed))
-    await work.take(intake_of(work.organization_id, export, parsed, report), parsed)
+    try:
+        await work.take(intake_of(work.organization_id, export, parsed, report), parsed)
+    except PaymentRequired as refusal:
+        await work.fail(refusal.specific_code, refusal.detail, pointer="")
 
 
 class _Work:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, cast
 from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field
 
+from domain.coverage import may_take_on
 from domain.errors import Fault, Invalid
 from domain.inventory.fact_columns import accept_settings
 from domain.inventory.groups import sort_into_groups
@@ -41,12 +42,19 @@ class Organization(OrganizationFields, Factual, TenantOwned, Archivable, table=T
     )
     noun: ClassVar[str] = "organization"
 
+    # Written by billing; domain/coverage.py reads them.
     paid_until: date | None = None
-    """Written by billing, read here."""
+    """The last day that is paid for."""
+    covered_until: date | None = None
+    """The last day on which something new can be begun: paid days, and the days of grace."""
+    subscription_state: str | None = Field(default=None, max_length=64)
+    plan: str | None = Field(default=None, max_length=64)
+    limits: dict[str, Any] = json_object()
 
 
 async def take_on(session: TenantSession, fields: OrganizationFields) -> Organization:
-    """Add a client to the tenant."""
+    """Add a client to the tenant. PaymentRequired once its trial is over and it pays for nobody."""
+    await may_take_on(session)
     organization = await create(session, Organization(**_checked(fields, settings={}, prior_analysis={})))
     await sort_into_groups(session, organization)
     return organization

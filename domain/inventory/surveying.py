@@ -16,10 +16,12 @@ from sqlmodel import col
 
 from domain.bulk import insert_rows, update_rows
 from domain.clock import now, rfc3339
+from domain.coverage import may_hold
 from domain.errors import Invalid
 from domain.events import emit
 from domain.free_text import keep_patients_out
 from domain.inventory.claims import SURVEY
+from domain.inventory.devices import Device
 from domain.inventory.groups import sort_into_groups
 from domain.inventory.import_intake import one_import_at_a_time
 from domain.inventory.import_reports import Report, keep_report
@@ -62,6 +64,8 @@ async def take_survey(session: TenantSession, organization: Organization, export
     looked_on = surveyed_on(survey) or as_of.date()
     taking = Taking(desk, last, report, observed_at=rfc3339(datetime.combine(looked_on, time(), UTC)))
     taking.take(refused)
+    new = sum(card.is_new for card in desk.shelves[Device].cards)
+    await may_hold(session, organization.id, more_devices=new)
     if not export.dry_run:
         await _archive_moved(session, taking)
         await _write(session, taking)

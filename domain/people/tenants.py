@@ -1,6 +1,6 @@
 """Tenants: who pays for and runs an account. A managed service provider, or a practice that bought directly."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 from uuid import UUID
@@ -32,6 +32,11 @@ class Tenant(TenantFields, table=True):
     created_at: datetime = instant(default_factory=now)
     updated_at: datetime = instant(default_factory=now, sa_column_kwargs={"onupdate": now})
     version: int = 1
+    # Written by billing; domain/coverage.py reads them.
+    trial_until: date | None = None
+    covered_until: date | None = None
+    """The last day on which a new organization can be taken on, when somebody pays."""
+    limits: dict[str, Any] = json_object()
 
     noun: ClassVar[str] = "tenant"
 

@@ -14,6 +14,7 @@ from sqlalchemy import UniqueConstraint
 from sqlmodel import Field
 
 from domain.clock import today
+from domain.coverage import may_store
 from domain.errors import Conflict, Invalid, NotFound, TooLarge
 from domain.inventory.organizations import Organization
 from domain.records import archive, change, create
@@ -71,6 +72,7 @@ async def keep(
         raise TooLarge(f"A document may have at most {most_bytes} bytes.")
     media_type = await anyio.to_thread.run_sync(media_type_of, content)
     name = _plain_name(filename)
+    await may_store(session, organization, more_bytes=len(content))
     stored = await files.put(session.tenant_id, content)
     document = Document(
         **fields.model_dump(),

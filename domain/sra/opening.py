@@ -9,6 +9,7 @@ from typing import Any
 from sqlmodel import col, func, select
 
 from domain.clock import now
+from domain.coverage import may_begin
 from domain.errors import Conflict
 from domain.events import emit
 from domain.inventory.import_runs import ImportRun
@@ -21,8 +22,8 @@ from domain.tenancy import TenantSession
 
 
 async def open_assessment(session: TenantSession, organization: Organization, fields: AssessmentFields) -> Assessment:
-    """Begin the next analysis of an organization; :class:`Conflict` while one is open."""
-    await session.fetch(Organization, organization.id, lock=True)
+    """Begin the next analysis of an organization; :class:`Conflict` while one is open, PaymentRequired if it is not covered."""
+    await may_begin(session, await session.fetch(Organization, organization.id, lock=True))
     statement = select(Assessment).where(col(Assessment.organization_id) == organization.id)
     earlier = list((await session.execute(statement.order_by(col(Assessment.number)))).scalars())
     for each in earlier:

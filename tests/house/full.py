@@ -6,12 +6,16 @@ Two houses are built by the same steps, so each id of one has its counterpart in
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import httpx
 
+from billing.bookkeeping import close_day
 from domain.clock import new_id, today
+from domain.database import tenant_session
+from domain.tenancy import SYSTEM, Wall
 from tests.makers import (
     Caller,
     House,
@@ -141,6 +145,7 @@ async def build(house: House, mark: str) -> FullHouse:
     await _agreements(full, practice=practice, vendor=vendor, document=document)
     await _analysis(full, practice=practice, document=document)
     await _account(full)
+    await _money(house, full, practice=practice)
     owner.recording = False
     return full
 
@@ -209,6 +214,15 @@ async def _analysis(full: FullHouse, *, practice: str, document: str) -> None:
     await by.make(f"/findings/{finding}/decision", {"kind": "reduce", "reason": f"Seen {mark}"})
     await by.make(f"/tasks/{full.ids['task_id']}/comments", {"text": f"Begun {mark}"})
     full.ids["finding_id"] = finding
+
+
+async def _money(house: House, full: FullHouse, *, practice: str) -> None:
+    """Subscribed, and the books brought to a day after the trial, so that there is an invoice."""
+    by = full.owner
+    await by.make(f"/organizations/{practice}/subscription", {"locations": 2})
+    async with tenant_session(house.runtime.database, Wall(by.tenant_id), actor=SYSTEM) as session:
+        await close_day(session, on=today() + timedelta(days=20))
+    full.ids["invoice_id"] = (await by.get_json("/invoices"))["data"][0]["id"]
 
 
 async def _account(full: FullHouse) -> None:

@@ -6,11 +6,10 @@ the template, it gets no fonts but ours, and no typed text is ever part of a tem
 
 import contextlib
 import functools
-import json
 import math
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any
 from xml.etree import ElementTree
 
 import typst
@@ -20,24 +19,17 @@ from domain.inventory.map_drawing import to_svg
 from domain.inventory.map_labels import text_width
 from domain.sra.report.dataset import ReportData
 from domain.sra.report.document import Block, Document, MapFigure, Section, Table
-from domain.sra.report.fonts import FONT_DIRECTORY, printable
+from domain.sra.report.fonts import printable
 from domain.sra.report.outline import compose
 from domain.sra.report.pictures import picture_size
+from domain.sra.report.typesetting import ARCHIVE_ONLY, MAIN, STANDARDS, Say, said, typeset
 
 TEMPLATE = Path(__file__).with_name("report.typ")
-STANDARDS = ["ua-1", "a-2a"]
-ARCHIVE_ONLY = ["a-2b"]
 LONG, SHORT = 792.0, 612.0  # letter paper, in points
 MAP_MARGINS = (72.0, 190.0)  # with the running lines, the heading and a paragraph
 SMALLEST_SCALE = 0.55  # of the drawing: names of nodes are then 6 points high, badges nearly 5
 PORTRAIT_EMS, LANDSCAPE_EMS = 58.0, 92.0  # of the tables' type, between the margins and paddings
 TALLEST_UNBROKEN = 32  # lines: a taller row may be broken between pages, or it would run off the sheet
-
-
-class Say(Protocol):
-    """How a typed text is made printable; ``marks`` as in `printable`."""
-
-    def __call__(self, text: str, *, marks: bool = True) -> str: ...
 
 
 def render_pdf(data: ReportData) -> bytes:
@@ -56,8 +48,8 @@ def render_pdf(data: ReportData) -> bytes:
 
 
 def _set(data: ReportData, document: Document, say: Say, standards: list[str]) -> bytes:
-    files: dict[str, bytes] = {"main.typ": TEMPLATE.read_bytes()}
-    shown: dict[str, Any] = _said(_plain(document), say)
+    files: dict[str, bytes] = {MAIN: TEMPLATE.read_bytes()}
+    shown: dict[str, Any] = said(_plain(document), say)
     shown |= {"short_title": say(data.title), "logo": None, "parts": []}
     logo = data.brand.logo
     if logo is not None:  # as numbers, because files in memory have to be text
@@ -68,36 +60,11 @@ def _set(data: ReportData, document: Document, say: Say, standards: list[str]) -
         }
     for section in document.sections:
         _add_section(shown["parts"], section, data.network_map, say, files)
-    files["document.json"] = json.dumps(shown, ensure_ascii=False).encode()
-    return typst.compile(
-        cast(Any, files),  # the stub does not name it, but files in memory are documented
-        format="pdf",
-        root=TEMPLATE.parent,
-        font_paths=_fonts(),
-        ignore_system_fonts=True,
-        pdf_standards=cast(Any, standards),
-        timestamp=data.edition.generated_at.replace(microsecond=0),  # the engine takes whole seconds
-    )
-
-
-@functools.cache
-def _fonts() -> typst.Fonts:
-    return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[FONT_DIRECTORY])
+    return typeset(files, shown, root=TEMPLATE.parent, standards=standards, at=data.edition.generated_at)
 
 
 def _plain(document: Document) -> dict[str, Any]:
     return asdict(replace(document, sections=()))
-
-
-def _said(value: Any, say: Say) -> Any:
-    """Every text in a JSON value, made printable."""
-    if isinstance(value, str):
-        return say(value)
-    if isinstance(value, dict):
-        return {key: _said(inner, say) for key, inner in cast(dict[str, Any], value).items()}
-    if isinstance(value, list | tuple):
-        return [_said(inner, say) for inner in cast(list[Any], value)]
-    return value
 
 
 def _add_section(
@@ -136,7 +103,7 @@ def _add_section(
 
 
 def _block(block: Block, say: Say, *, across: bool) -> dict[str, Any]:
-    shown: dict[str, Any] = _said(asdict(block), say)
+    shown: dict[str, Any] = said(asdict(block), say)
     if isinstance(block, Table):
         ems = (LANDSCAPE_EMS if across else PORTRAIT_EMS) / sum(column.weight for column in block.columns)
         widths = [column.weight * ems for column in block.columns]

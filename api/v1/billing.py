@@ -1,0 +1,102 @@
+"""The account that pays, what it is worth, and how much of its plan is used."""
+
+from dataclasses import asdict
+from datetime import date
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Request
+from pydantic import BaseModel
+
+from api.door import Changes, Inside, check_if_match, door_router, may, merged, patch_of
+from billing import accounts, overview
+from billing.accounts import Account, AccountFields, Collection, Ledger, ledger_of, opened_account
+from billing.plans import price_list
+from domain.access import Permission
+from domain.clock import today
+from domain.people.tenants import own
+
+router = door_router("billing")
+Reader = Annotated[Inside, may(Permission.billing_read)]
+Writer = Annotated[Inside, may(Permission.billing_write)]
+
+
+class AccountOut(BaseModel):
+    billing_name: str | None
+    billing_email: str | None
+    billing_address: str | None
+    tax_rate: int
+    ledger: Ledger
+    collection: Collection
+    trial_until: date | None
+    commitment: int
+    commitment_until: date | None
+    period_start: date | None
+    period_end: date | None
+    next_statement_on: date | None
+
+
+class MonthOut(BaseModel):
+    month: str
+    subscriptions: int
+    yearly_cents: int
+
+
+class OverviewOut(BaseModel):
+    currency: str
+    arr_cents: int
+    """What the subscriptions that are in force come to in a year, without tax."""
+    subscriptions: dict[str, int]
+    renewals: list[MonthOut]
+    open_cents: int
+    past_due_cents: int
+    past_due_invoices: int
+
+
+class OrganizationUseOut(BaseModel):
+    organization_id: UUID
+    name: str
+    devices: int
+    devices_covered: int | None
+    storage_mb: int
+    storage_mb_covered: int | None
+
+
+class UseOut(BaseModel):
+    organizations: list[OrganizationUseOut]
+    members: int
+    members_covered: int | None
+
+
+@router.get("/billing/account", response_model=AccountOut)
+async def read_billing_account(by: Reader) -> AccountOut:
+    """The tenant's own account; what it would be, as long as nothing was ever put on it."""
+    account = await accounts.account_of(by.session, None)
+    return await _shown(by, account or Account(ledger=ledger_of(by.runtime.settings)))
+
+
+@router.patch("/billing/account", response_model=AccountOut, openapi_extra=patch_of(AccountFields))
+async def change_billing_account(by: Writer, request: Request, changes: Changes) -> AccountOut:
+    account = await opened_account(by.session, None, ledger=ledger_of(by.runtime.settings))
+    check_if_match(request, account)
+    return await _shown(by, await accounts.amend(by.session, account, merged(AccountFields, account, changes)))
+
+
+@router.get("/billing/overview", response_model=OverviewOut)
+async def read_billing_overview(by: Reader) -> OverviewOut:
+    """Yearly recurring revenue, renewals by month, and what is past due, of this tenant's subscriptions."""
+    found = await overview.overview(by.session, on=today())
+    return OverviewOut(currency=price_list().currency, **asdict(found))
+
+
+@router.get("/billing/usage", response_model=UseOut)
+async def read_usage(by: Reader) -> UseOut:
+    """Devices, storage and members, next to what the plan covers."""
+    return UseOut(**asdict(await overview.use(by.session)))
+
+
+async def _shown(by: Inside, account: Account) -> AccountOut:
+    by.tag(account)
+    names = AccountOut.model_fields.keys() & Account.model_fields.keys()
+    trial_until = (await own(by.session)).trial_until
+    return AccountOut(**{name: getattr(account, name) for name in names}, trial_until=trial_until)

@@ -1,0 +1,9 @@
+"""Every table of billing, imported once, so that the metadata is whole."""
+
+from billing.accounts import Account
+from billing.charges import Charge
+from billing.dunning import InvoiceReminder
+from billing.invoices import Invoice, Payment
+from billing.subscription_rows import Subscription
+
+TABLES = (Account, Charge, Invoice, InvoiceReminder, Payment, Subscription)

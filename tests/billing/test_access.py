@@ -1,0 +1,151 @@
+"""The access rule over HTTP: what money stops, what it never stops, and how a refusal says what would mend it."""
+
+from datetime import timedelta
+from typing import Any
+
+from billing.plans import price_list
+from domain.access import Role
+from tests.billing.calendar import Calendar
+from tests.makers import (
+    Caller,
+    House,
+    expect,
+    make_assessment,
+    make_device,
+    make_document,
+    make_finding,
+    make_import,
+    make_task,
+)
+
+TRIAL = timedelta(days=price_list().trial_days)
+DAY = timedelta(days=1)
+
+
+async def refused(by: Caller, path: str, body: Any = None) -> dict[str, Any]:
+    """The 402, whose link must lead somewhere."""
+    problem = expect(await by.post(path, body if body is not None else {}), 402)
+    assert problem["type"].startswith("https://")
+    method, href = problem["mend"]["method"], problem["mend"]["href"]
+    assert "/v1/" in href
+    if method == "GET":
+        expect(await by.get(href.split("/v1")[1]), 200)
+    return problem
+
+
+async def test_a_new_tenant_may_do_everything_while_its_trial_runs(house: House, calendar: Calendar) -> None:
+    msp = await house.tenant()
+    practice = await house.organization(msp)
+    account = await msp.get_json("/billing/account")
+    assert account["trial_until"] == (calendar.day + TRIAL).isoformat()
+    calendar.turn_to(calendar.day + TRIAL)
+    await make_assessment(msp, practice)
+    await house.organization(msp)
+
+
+async def test_after_the_trial_nothing_new_begins_and_nothing_is_taken_away(house: House, calendar: Calendar) -> None:
+    msp = await house.tenant()
+    practice, begun = await house.organization(msp), await house.organization(msp)
+    document = await make_document(msp, practice)
+    assessment = (await make_assessment(msp, begun))["id"]
+    calendar.turn_to(calendar.day + TRIAL + DAY)
+
+    problem = await refused(msp, f"/organizations/{practice}/assessments")
+    assert (problem["type"].rsplit("/", 1)[-1], problem["access"]) == ("payment-required", "closed")
+    assert (problem["plan"], problem["state"]) == (None, None)
+    assert problem["mend"] == {
+        "method": "POST",
+        "href": f"{msp_base(problem)}/organizations/{practice}/subscription",
+    }
+    problem = await refused(msp, "/organizations", {"name": "One more"})
+    assert problem["type"].endswith("/trial-over")
+
+    await make_device(msp, practice)
+    await make_import(msp, practice)
+    await make_task(msp, practice)
+    await make_finding(msp, begun)
+    assert (await msp.get(f"/documents/{document['id']}/content")).status_code == 200
+    assert (await msp.get(f"/assessments/{assessment}/report", headers={"Accept": "text/html"})).status_code == 200
+    topic = (await msp.get_json(f"/assessments/{assessment}/topics", params={"limit": 1}))["data"][0]
+    answer = {"state": topic["allowed_states"][0], "note": "Seen"}
+    expect(await msp.put(f"/assessments/{assessment}/answers/{topic['id']}", answer), 200)
+    await msp.make(f"/assessments/{assessment}/evaluation", {})
+
+    subscribed = await msp.make(f"/organizations/{practice}/subscription", {})
+    assert (subscribed["state"], subscribed["access"]) == ("active", "full"), "what was refused is mended by its link"
+    await make_assessment(msp, practice)
+    await house.organization(msp)
+
+
+def msp_base(problem: dict[str, Any]) -> str:
+    return problem["mend"]["href"].split("/organizations")[0]
+
+
+async def test_an_unpaid_invoice_closes_the_beginning_after_its_grace_and_a_payment_opens_it(
+    house: House, calendar: Calendar
+) -> None:
+    msp = await house.tenant()
+    practice = await house.organization(msp)
+    await msp.make(f"/organizations/{practice}/subscription", {})
+    await calendar.pass_days(msp, until=calendar.day + TRIAL + DAY)
+    [invoice] = await msp.all("/invoices")
+    assert (invoice["status"], invoice["total_cents"]) == ("open", 49_900)
+    due = calendar.day + timedelta(days=price_list().net_days)
+    assert invoice["due_on"] == due.isoformat()
+
+    calendar.turn_to(due + timedelta(days=price_list().grace_days))
+    await calendar.close_books(msp)
+    shown = await msp.get_json(f"/organizations/{practice}/subscription")
+    assert (shown["state"], shown["access"]) == ("past_due", "full"), "grace"
+    calendar.turn_to(calendar.day + DAY)
+    problem = await refused(msp, f"/organizations/{practice}/assessments")
+    assert problem["access"] == "read_only", "even before the books are closed"
+    await calendar.close_books(msp)
+    problem = await refused(msp, f"/organizations/{practice}/assessments")
+    assert (problem["access"], problem["state"], problem["plan"]) == ("read_only", "unpaid", "practice")
+
+    await msp.make(f"/invoices/{invoice['id']}/payment", {"amount_cents": 9_900, "method": "check"})
+    await refused(msp, f"/organizations/{practice}/assessments")
+    await msp.make(f"/invoices/{invoice['id']}/payment", {})
+    assert (await msp.post(f"/invoices/{invoice['id']}/payment", {})).status_code == 409
+    assert (await msp.get_json(f"/organizations/{practice}/subscription"))["state"] == "active"
+    await make_assessment(msp, practice)
+
+
+async def test_limits_of_the_plan(house: House, monkeypatch: Any) -> None:
+    msp = await house.tenant()
+    practice = await house.organization(msp)
+    limit = price_list().plan("practice").limits.devices
+    names = "\n".join(f"PC-{number}" for number in range(limit))
+    await make_import(msp, practice, document=f"hostname\n{names}\n")
+    body = {"source": "csv", "document": f"hostname\n{names}\nONE-MORE\n"}
+    problem = await refused_import(msp, practice, body)
+    assert problem["limit"] == {"name": "devices", "covered": limit, "needed": limit + 1}
+    assert len((await msp.get_json(f"/organizations/{practice}/devices", params={"q": "ONE-MORE"}))["data"]) == 0
+    await refused_import(msp, practice, {**body, "dry_run": True})
+    await make_import(msp, practice, document=f"hostname\n{names}\n")
+    await msp.make(f"/organizations/{practice}/subscription", {"locations": 2})
+    await make_import(msp, practice, document=body["document"])
+    use = await msp.get_json("/billing/usage")
+    assert (use["organizations"][0]["devices"], use["organizations"][0]["devices_covered"]) == (limit + 1, limit * 2)
+
+
+async def refused_import(by: Caller, practice: str, body: dict[str, Any]) -> dict[str, Any]:
+    problem = expect(await by.post(f"/organizations/{practice}/imports", body), 402)
+    assert problem["type"].endswith("/over-limit")
+    assert problem["mend"]["method"] == "PATCH"
+    return problem
+
+
+async def test_a_practice_sees_its_own_subscription_and_changes_nothing(house: House) -> None:
+    msp = await house.tenant()
+    practice, other = await house.organization(msp), await house.organization(msp)
+    for organization in (practice, other):
+        await msp.make(f"/organizations/{organization}/subscription", {"paid_by": "practice"})
+    chief = await house.member(msp, Role.practice_admin, organizations=[practice])
+    assert (await chief.get_json(f"/organizations/{practice}/subscription"))["state"] == "trialing"
+    assert (await chief.get(f"/organizations/{other}/subscription")).status_code == 404
+    assert (await chief.post(f"/organizations/{practice}/subscription/cancellation", {})).status_code == 403
+    assert set((await chief.get_json("/billing/overview"))["subscriptions"].values()) == {1}
+    technician = await house.member(msp, Role.technician)
+    assert (await technician.get(f"/organizations/{practice}/subscription")).status_code == 403
