@@ -44,6 +44,7 @@ from api.v1 import (
     remote_accesses,
     segments,
     service_accounts,
+    sessions,
     start,
     subscriptions,
     systems,
@@ -61,6 +62,8 @@ from domain.tenancy import NOBODYS_TENANT, Wall
 ROUTERS = (
     start.doorstep,
     start.router,
+    sessions.doorstep,
+    sessions.router,
     tenant.router,
     api_keys.router,
     service_accounts.router,

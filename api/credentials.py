@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import time
 from collections import OrderedDict
-from uuid import UUID
+from collections.abc import Mapping
+from typing import Any
 
 import asyncpg
 import structlog
@@ -15,8 +16,8 @@ from fastapi import Request
 from domain.access import Principal
 from domain.database import Database, tenant_session
 from domain.errors import Forbidden, Unauthenticated
-from domain.keyring import fingerprint
-from domain.people import api_keys, key_holders
+from domain.people import credentials
+from domain.people.credentials import Presented
 from domain.people.revocation import REVOKED_CHANNEL
 from domain.tenancy import NOBODY, Wall
 
@@ -49,35 +50,39 @@ class Credentials:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._listener
 
-    async def principal(self, request: Request) -> Principal:
+    async def principal(self, request: Request, circumstances: Mapping[str, Any]) -> Principal:
         """Who is calling, or :class:`Unauthenticated`."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
-            raise Unauthenticated("Send an API key as 'Authorization: Bearer bw_...'.")
-        parsed = api_keys.parse(token.strip())
-        if parsed is None:
+            raise Unauthenticated("Send an API key, or the token of a session, as 'Authorization: Bearer bw...'.")
+        presented = credentials.read(token.strip())
+        if presented is None:
             raise Unauthenticated("This is not a credential that Bitewing gave out.")
-        principal = await self._resolve(*parsed, address=request.state.address)
+        principal = await self._resolve(presented, circumstances)
         if not principal.may_come_from(request.state.address):
             log.warning("credentials.address_refused", tenant_id=str(principal.tenant_id), credential=str(principal.actor.id))
             raise Forbidden("This key may not be used from your address.", code="address_not_allowed")
         return principal
 
-    async def _resolve(self, tenant_id: UUID, secret: str, *, address: str | None) -> Principal:
-        print_of_key = fingerprint(secret)
-        known = self._known.get(print_of_key)
-        if known and known[0] > time.monotonic() and known[1].tenant_id == tenant_id:
+    async def _resolve(self, presented: Presented, circumstances: Mapping[str, Any]) -> Principal:
+        known = self._known.get(presented.fingerprint)
+        if known and known[0] > time.monotonic() and known[1].tenant_id == presented.tenant_id:
             return known[1]
         generation = self._generation
-        context = {"address": address}
-        async with tenant_session(self._database, Wall(tenant_id), actor=NOBODY, context=context) as session:
-            principal, expires_in = await key_holders.principal_of(session, print_of_key)
+        wall = Wall(presented.tenant_id)
+        async with tenant_session(self._database, wall, actor=NOBODY, context=circumstances) as session:
+            found = await credentials.resolve(session, presented)
+        if session.ended_credentials:
+            self.forget_all()
+        if found is None:
+            raise Unauthenticated("This credential is not valid: it may be mistyped, revoked or expired.")
+        principal, expires_in = found
         if self._listening and generation == self._generation:
-            self._remember(print_of_key, principal, expires_in)
+            self._remember(presented.fingerprint, principal, expires_in)
         return principal
 
-    def _remember(self, print_of_key: str, principal: Principal, expires_in: float) -> None:
-        self._known[print_of_key] = (time.monotonic() + min(KNOWN_FOR_SECONDS, expires_in), principal)
+    def _remember(self, print_of_credential: str, principal: Principal, expires_in: float) -> None:
+        self._known[print_of_credential] = (time.monotonic() + min(KNOWN_FOR_SECONDS, expires_in), principal)
         while len(self._known) > KNOWN_AT_MOST:
             self._known.popitem(last=False)
 

@@ -67,7 +67,7 @@ class DoorRoute(APIRoute):
         async def enter(request: Request) -> Response:
             runtime = runtime_of(request)
             credentials: Credentials = request.app.state.credentials
-            principal = await credentials.principal(request)
+            principal = await credentials.principal(request, circumstances(request))
             request.state.tenant_id = principal.tenant_id
             async with tenant_session(
                 runtime.database,
@@ -103,7 +103,10 @@ class DoorstepRoute(APIRoute):
             ) as session:
                 request.state.doorstep = session
                 refuse_what_cannot_be(request, known)
-                return await act_once(request, session, runtime, handler)
+                response = await act_once(request, session, runtime, handler)
+            if session.ended_credentials:
+                request.app.state.credentials.forget_all()
+            return response
 
         return enter
 
@@ -124,7 +127,10 @@ async def act_once(request: Request, session: TenantSession, runtime: Runtime, h
         return already
     response = await handler(request)
     await session.flush()
-    await once.keep(response)
+    if response.status_code < 400:
+        await once.keep(response)
+    else:
+        await once.release()
     return response
 
 
@@ -180,6 +186,12 @@ async def not_narrowed(request: Request) -> None:
     inside: Inside = request.state.inside
     if inside.principal.organization_ids is not None:
         raise Forbidden("This is about the whole account, and your access is narrowed to some organizations.")
+
+
+async def inside_of(request: Request) -> Inside:
+    """The dependency for what everybody with a credential may do."""
+    inside: Inside = request.state.inside
+    return inside
 
 
 async def _doorstep(request: Request) -> TenantSession:

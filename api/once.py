@@ -70,6 +70,14 @@ class Once:
         )  # fmt: skip
         await connection.execute(f"set local app.tenant_id = '{self._session.tenant_id}'")
 
+    async def release(self) -> None:
+        """Give the key back: a refusal keeps nothing, and may be asked again."""
+        connection = await self._session.driver()
+        await connection.execute(
+            "delete from kept_answer where (tenant_id, principal_id, key) = ($1, $2, $3)",
+            self._tenant, self._principal, self._key,
+        )  # fmt: skip
+
     async def _row(self) -> KeptAnswer:
         statement = select(KeptAnswer).where(
             col(KeptAnswer.tenant_id) == self._tenant,

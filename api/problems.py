@@ -37,6 +37,7 @@ STATUS: Mapping[type[DomainError], int] = {
     errors.TooLarge: 413,
     errors.UnsupportedMedia: 415,
     errors.Invalid: 422,
+    errors.TooManyRequests: 429,
     errors.Unavailable: 503,
 }
 TITLES = {
@@ -100,6 +101,8 @@ async def _domain_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, DomainError)
     status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
     headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "2"}}.get(status)
+    if isinstance(error, errors.TooManyRequests):
+        headers = {"Retry-After": str(error.retry_after)}
     faults = error.faults if isinstance(error, Invalid) else ()
     more = {**error.more, "mend": _mending(request, error)} if isinstance(error, PaymentRequired) else {}
     code, title, detail = error.specific_code, error.title, error.detail
@@ -200,6 +203,13 @@ async def _driver_error(request: Request, error: Exception) -> JSONResponse:
     ):
         return await _unreachable(request, error)
     return await unexpected(request, error)
+
+
+def refused_sign_in(request: Request) -> JSONResponse:
+    """A refusal that is answered and not raised, because what the refused attempt leaves behind is kept."""
+    error = errors.Unauthenticated("This e-mail address and this password do not belong together.", code="not_signed_in")
+    headers = {"WWW-Authenticate": "Bearer"}
+    return problem(request, 401, code=error.specific_code, title=error.title, detail=error.detail, headers=headers)
 
 
 def _does_not_fit() -> Invalid:

@@ -12,6 +12,7 @@
     ├── TooLarge             413
     ├── UnsupportedMedia     415
     ├── Invalid              422  readable, but wrong; carries one Fault per field
+    ├── TooManyRequests      429  try again later, and the error says when
     └── Unavailable          503  try again later
 
 ``api/problems.py`` maps each class to its status once. Raising rolls the transaction back; returning commits it.
@@ -126,6 +127,16 @@ class Invalid(DomainError):
     @classmethod
     def one(cls, pointer: str, code: str, detail: str) -> "Invalid":
         return cls([Fault(pointer, code, detail)])
+
+
+class TooManyRequests(DomainError):
+    code = "too_many_requests"
+    title = "Too many requests"
+
+    def __init__(self, detail: str, *, retry_after: int) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+        """Seconds."""
 
 
 class Unavailable(DomainError):

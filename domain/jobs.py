@@ -22,6 +22,8 @@ RENDER_REPORT = "reports.render"
 SEND_MAIL = "mail.send"
 IMPORT = "imports.carry_out"
 REVIEW_AGREEMENTS = "agreements.review"
+NOTE_FOR_PERSON = "people.note"
+RESET_PASSWORD = "people.reset_password"  # noqa: S105  the name of a job
 
 
 def enqueue(session: TenantSession, job: str, *, after: timedelta | None = None, **ids: UUID | int | str) -> None:

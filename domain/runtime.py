@@ -18,6 +18,7 @@ import asyncpg
 from domain import embedded_postgres
 from domain.database import Database
 from domain.keyring import KeyRing
+from domain.people.attempts import Attempts
 from domain.settings import Settings
 from domain.storage import Files, open_files
 
@@ -32,6 +33,7 @@ class Runtime:
     database: Database
     keyring: KeyRing
     files: Files
+    attempts: Attempts
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ async def open_runtime(settings: Settings, targets: Targets) -> AsyncGenerator[R
     keyring = open_keyring(settings)
     database = Database(targets.app, settings, keyring)
     try:
-        yield Runtime(settings, database, keyring, open_files(settings))
+        yield Runtime(settings, database, keyring, open_files(settings), Attempts(settings))
     finally:
         await database.close()
 

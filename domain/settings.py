@@ -42,9 +42,12 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = 8800
     public_url: str | None = None
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
+    app_url: str | None = None
     body_limit: Annotated[int, Field(ge=1024)] = 16 * MIB
     upload_limit: Annotated[int, Field(ge=1024)] = 25 * MIB
     problem_base_url: str = "https://bitewing.example/problems/"
+
+    sign_ins_per_address: Annotated[int, Field(ge=1)] = 100
 
     secret_keys: Annotated[tuple[SecretStr, ...], NoDecode, Field(validate_default=True)] = ()
     files_url: str | None = None
@@ -86,7 +89,7 @@ class Settings(BaseSettings):
             raise ValueError("it begins with postgresql://")
         return value
 
-    @field_validator("public_url", "problem_base_url")
+    @field_validator("public_url", "app_url", "problem_base_url")
     @classmethod
     def _is_an_address(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("https://", "http://")):
@@ -135,6 +138,10 @@ class Settings(BaseSettings):
     def base_url(self) -> str:
         """Where clients reach us, without a trailing slash."""
         return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    def link(self, page: str, token: str) -> str:
+        """A link for a letter. What stands behind # is sent to no server and written into no log."""
+        return f"{(self.app_url or self.base_url).rstrip('/')}/links/{page}#token={token}"
 
 
 def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:

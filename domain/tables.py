@@ -21,8 +21,11 @@ from domain.outbound.endpoints import WebhookEndpoint
 from domain.outbound.mail import Mail
 from domain.people.api_keys import ApiKey
 from domain.people.kept_answers import KeptAnswer
+from domain.people.links import OneUseLink
 from domain.people.members import Member
+from domain.people.seats import Seat
 from domain.people.service_accounts import ServiceAccount
+from domain.people.sessions import Session
 from domain.people.tenants import Person, Tenant
 from domain.portfolio import PortfolioLine
 from domain.remediation.access_requests import AccessRequest
@@ -42,9 +45,9 @@ from domain.vendors.vendors import Vendor
 TABLES: tuple[type[SQLModel], ...] = (
     AccessRequest, Answer, AnswerEntry, ApiKey, Assessment, Baa, Backup, Delivery, DeliveryAttempt, Device, Document,
     Engagement, EngagementStanding, Event, EventHead, Finding, Flow, Group, GroupedOrganization, ImportFile, ImportRow,
-    ImportRun, Incident, KeptAnswer, Location, Mail, Member, Organization, Partner, Person, Policy, PortfolioLine,
-    RemoteAccess, Segment, ServiceAccount, System, Task, TaskComment, TaskFinding, Tenant, TopicComment, TopicLink, Vendor,
-    WebhookEndpoint, Workforce,
+    ImportRun, Incident, KeptAnswer, Location, Mail, Member, OneUseLink, Organization, Partner, Person, Policy,
+    PortfolioLine, RemoteAccess, Seat, Segment, ServiceAccount, Session, System, Task, TaskComment, TaskFinding, Tenant,
+    TopicComment, TopicLink, Vendor, WebhookEndpoint, Workforce,
 )  # fmt: skip
 
 metadata = SQLModel.metadata

@@ -11,7 +11,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from uuid import UUID
 
-from pydantic import ConfigDict, field_validator
+from pydantic import ConfigDict, SecretStr, field_validator
 from pydantic_core import PydanticCustomError
 from sqlalchemy import DateTime, ForeignKeyConstraint, Index, UniqueConstraint, event
 from sqlalchemy import Enum as ChoiceType
@@ -91,6 +91,8 @@ def _keepable(value: Any) -> Any:
     match value:
         case str() if "\0" in value:
             raise PydanticCustomError("does_not_fit", "A text cannot hold the character NUL.")
+        case SecretStr():
+            _keepable(value.get_secret_value())
         case list():
             for each in value:  # pyright: ignore[reportUnknownVariableType]  of whatever the field says
                 _keepable(each)

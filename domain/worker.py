@@ -22,10 +22,12 @@ from pgqueuer.qm import QueueManager
 from pgqueuer.queries import Queries
 
 from domain.inventory import import_jobs
-from domain.jobs import DELIVER, FAN_OUT, IMPORT, RENDER_REPORT, REVIEW_AGREEMENTS, SEND_MAIL
+from domain.jobs import DELIVER, FAN_OUT, IMPORT, NOTE_FOR_PERSON, RENDER_REPORT, RESET_PASSWORD, REVIEW_AGREEMENTS, SEND_MAIL
 from domain.outbound import dispatch
 from domain.outbound.mail import deliver_mail, sweep_mail
 from domain.people.kept_answers import forget_old_answers
+from domain.people.personal_notes import note_for_person
+from domain.people.recovery import write_reset_letter
 from domain.runtime import Runtime
 from domain.sra import report_files
 from domain.sra.deciding import reopen_all_expired
@@ -43,6 +45,8 @@ JOBS: dict[str, Handler] = {
     SEND_MAIL: deliver_mail,
     IMPORT: import_jobs.carry_out,
     REVIEW_AGREEMENTS: standings.review_agreements,
+    NOTE_FOR_PERSON: note_for_person,
+    RESET_PASSWORD: write_reset_letter,
 }
 """Every kind of job and what does it. The payload is what ``domain.jobs.enqueue`` was given, with the tenant's id."""
 

@@ -49,7 +49,14 @@ def data_dir() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def settings(data_dir: Path) -> Settings:
-    return load_settings({"data_dir": data_dir, "webhook_allow_http": True, "webhook_allow_loopback": True})
+    return load_settings(
+        {
+            "data_dir": data_dir,
+            "webhook_allow_http": True,
+            "webhook_allow_loopback": True,
+            "sign_ins_per_address": 100_000,  # the whole suite comes from one address
+        }
+    )
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

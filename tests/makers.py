@@ -20,17 +20,20 @@ from domain.people.tenants import Person
 from domain.runtime import Runtime
 from domain.tenancy import SYSTEM, Actor, Wall
 
+PASSWORD = "a long enough passphrase"
 _numbers = itertools.count(1)
 
 
 class Caller:
     """Somebody with a credential. Its methods speak HTTP; ``get_json`` and the like also expect success."""
 
-    def __init__(self, http: httpx.AsyncClient, api_key: str, tenant_id: UUID, member_id: UUID) -> None:
+    def __init__(self, http: httpx.AsyncClient, api_key: str, tenant_id: UUID, member_id: UUID, *, email: str = "") -> None:
         self.http = http
         self.api_key = api_key
         self.tenant_id = tenant_id
         self.member_id = member_id
+        self.email = email
+        """Whose password is PASSWORD; empty for a member who never chose one."""
 
     async def request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.api_key}", **arguments.pop("headers", {})}
@@ -93,10 +96,16 @@ class House:
             "tenant_name": f"{name} {number}",
             "name": "Olivia Owner",
             "email": f"owner-{number}-{new_id().hex[-8:]}@msp.example.com",
-            "password": "a long enough passphrase",
+            "password": PASSWORD,
         }
         made = expect(await self.http.post("/v1/signup", json=body), 201)
-        return Caller(self.http, made["api_key"], UUID(made["tenant"]["id"]), UUID(made["member_id"]))
+        return Caller(self.http, made["api_key"], UUID(made["tenant"]["id"]), UUID(made["member_id"]), email=str(body["email"]))
+
+    async def signed_in(self, caller: Caller, **fields: Any) -> Caller:
+        """The same person, with a session instead of a key."""
+        body = {"email": caller.email, "password": PASSWORD, **fields}
+        made = expect(await self.http.post("/v1/sessions", json=body), 201)
+        return Caller(self.http, made["token"], caller.tenant_id, caller.member_id, email=caller.email)
 
     async def member(
         self, tenant: Caller, role: Role, *, organizations: Iterable[str] | None = None, scopes: Iterable[str] = ()

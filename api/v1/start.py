@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
 
-from api.door import DoorRoute, Doorstep, DoorstepRoute, Inside
+from api.door import DoorRoute, Doorstep, DoorstepRoute, Inside, inside_of, runtime_of
 from billing.trials import begin_trial
 from domain.access import Permission, Role
 from domain.people import signup
@@ -40,21 +40,16 @@ class MeOut(BaseModel):
     """The organizations this principal is narrowed to; null means all."""
 
 
-async def _anybody(request: Request) -> Inside:
-    inside: Inside = request.state.inside
-    return inside
-
-
 @doorstep.post("/signup", status_code=201, response_model=SignedUpOut)
-async def sign_up(session: Doorstep, fields: signup.SignupFields) -> SignedUpOut:
+async def sign_up(session: Doorstep, request: Request, fields: signup.SignupFields) -> SignedUpOut:
     """Make a tenant and its owner. The answer holds the owner's first API key, which is never shown again."""
-    made = await signup.sign_up(session, fields)
+    made = await signup.sign_up(session, fields, runtime_of(request))
     await begin_trial(session, made.tenant)
     return SignedUpOut(tenant=tenant_out(made.tenant), member_id=made.member.id, api_key=made.api_key)
 
 
 @router.get("/me", response_model=MeOut)
-async def read_me(by: Annotated[Inside, Depends(_anybody)]) -> MeOut:
+async def read_me(by: Annotated[Inside, Depends(inside_of)]) -> MeOut:
     """Who is calling, and what they may do."""
     principal = by.principal
     return MeOut(

@@ -5,7 +5,6 @@ It acts for the member who made it, or for a service account. What it may do is 
 is looked up, so a key shrinks with whoever stands behind it and never grows beyond.
 """
 
-import re
 import secrets
 from datetime import datetime, timedelta
 from typing import Annotated, ClassVar
@@ -43,7 +42,6 @@ from domain.tenancy import (
 
 LONGEST_OVERLAP = timedelta(days=7)
 MOST_NETWORKS = 100
-_SHAPE = re.compile(r"bw_([0-9a-f]{32})_([A-Za-z0-9_-]{43})")
 _WITHOUT_REST = ("Name one address or a network such as 203.0.113.0/24 or 2001:db8::/32; "
                  "bits behind the prefix must be zero.")  # fmt: skip
 
@@ -90,12 +88,6 @@ class ApiKey(ApiKeyFields, TenantOwned, table=True):
     """The key that took its place at a rotation."""
     last_used_at: datetime | None = instant(default=None)
     last_used_from: str | None = None
-
-
-def parse(key: str) -> tuple[UUID, str] | None:
-    """The tenant that a key names, and its secret; None when it has not the shape of a key."""
-    match = _SHAPE.fullmatch(key)
-    return (UUID(match[1]), key) if match else None
 
 
 async def issue(

@@ -8,7 +8,6 @@ from sqlmodel import col, select
 
 from domain.access import ROLES, Permission, Principal, Reach, both_reach
 from domain.clock import now
-from domain.errors import Unauthenticated
 from domain.networks import parse_network
 from domain.people.api_keys import ApiKey
 from domain.people.lending import reach_of
@@ -17,11 +16,10 @@ from domain.people.service_accounts import ServiceAccount
 from domain.tenancy import Actor, TenantSession
 
 LAST_USED_EVERY = timedelta(minutes=5)
-_REFUSED = "This key is not valid: it may be mistyped, revoked or expired."
 
 
-async def principal_of(session: TenantSession, print_of_key: str) -> tuple[Principal, float]:
-    """Who a key speaks for, and for how many seconds at most that is so."""
+async def principal_of(session: TenantSession, print_of_key: str) -> tuple[Principal, float] | None:
+    """Who a key speaks for, and for how many seconds at most that is so; None when it is not valid."""
     found = (
         await session.execute(
             select(ApiKey, ServiceAccount, Member)
@@ -31,15 +29,15 @@ async def principal_of(session: TenantSession, print_of_key: str) -> tuple[Princ
         )
     ).one_or_none()
     if found is None:
-        raise Unauthenticated(_REFUSED)
+        return None
     key: ApiKey = found[0]
     account = cast("ServiceAccount | None", found[1])
     member: Member = found[2]
     moment = now()
     if key.revoked_at or (key.expires_at and key.expires_at <= moment) or not member.seated:
-        raise Unauthenticated(_REFUSED)
+        return None
     if account is not None and account.archived_at:
-        raise Unauthenticated(_REFUSED)
+        return None
     principal = Principal(
         tenant_id=session.tenant_id,
         actor=_actor(key, account),
@@ -53,7 +51,8 @@ async def principal_of(session: TenantSession, print_of_key: str) -> tuple[Princ
     if principal.may_come_from(address) and (key.last_used_at is None or moment - key.last_used_at > LAST_USED_EVERY):
         key.last_used_at = moment
         key.last_used_from = address
-    return principal, (key.expires_at - moment).total_seconds() if key.expires_at else float("inf")
+    lasts = (key.expires_at - moment).total_seconds() if key.expires_at else float("inf")
+    return principal, min(lasts, member.seated_for)
 
 
 def _actor(key: ApiKey, account: ServiceAccount | None) -> Actor:

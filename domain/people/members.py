@@ -1,13 +1,13 @@
 """Members: a person's seat in a tenant, with a role and perhaps narrowed to some organizations."""
 
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 from typing import ClassVar
 from uuid import UUID
 
 from sqlalchemy import ForeignKeyConstraint, UniqueConstraint
 
 from domain.access import Reach, Role, as_reach
-from domain.clock import today
+from domain.clock import now, today
 from domain.tenancy import Archivable, TenantOwned, json_or_unknown, one_of, tenant_table
 
 
@@ -27,6 +27,13 @@ class Member(TenantOwned, Archivable, table=True):
     def seated(self) -> bool:
         """False for a seat that was given up, or whose last day is over."""
         return self.archived_at is None and (self.ends_on is None or self.ends_on >= today())
+
+    @property
+    def seated_for(self) -> float:
+        """For how many seconds the seat lasts: it ends with its last day, in UTC."""
+        if self.ends_on is None:
+            return float("inf")
+        return (datetime.combine(self.ends_on + timedelta(days=1), time(), UTC) - now()).total_seconds()
 
     @property
     def reach(self) -> Reach:

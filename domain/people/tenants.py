@@ -10,6 +10,7 @@ from sqlmodel import Field, SQLModel, col, select
 from domain.clock import new_id, now
 from domain.database import Database
 from domain.events import differences, emit
+from domain.people.session_policy import check_policy
 from domain.tenancy import NOBODYS_TENANT, Fields, TenantSession, Wall, instant, json_object, one_of
 
 
@@ -48,6 +49,9 @@ class Person(SQLModel, table=True):
     email: str = Field(unique=True, max_length=320)
     name: str = Field(max_length=200)
     password_hash: str | None = None
+    email_verified_at: datetime | None = instant(default=None)
+    signed_out_at: datetime | None = instant(default=None)
+    """Sessions that began before this are over, in every tenant."""
     created_at: datetime = instant(default_factory=now)
 
 
@@ -65,6 +69,7 @@ async def own(session: TenantSession, *, lock: bool = False) -> Tenant:
 
 async def change_tenant(session: TenantSession, tenant: Tenant, fields: TenantFields) -> Tenant:
     """Set the name, the brand and the settings."""
+    check_policy(fields.settings)
     before = {name: getattr(tenant, name) for name in TenantFields.model_fields}
     after = fields.model_dump()
     changed = differences(before, after)

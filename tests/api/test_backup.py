@@ -32,7 +32,7 @@ async def test_a_restored_installation_is_the_same(folder: Path) -> None:
                 {"tenant_name": "MSP", "name": "Ann", "email": "ann@msp.example.com", "password": "a long passphrase"}
             )
             async with tenant_session(runtime.database, Wall(NOBODYS_TENANT), actor=NOBODY) as session:
-                made = await sign_up(session, fields)
+                made = await sign_up(session, fields, runtime)
             wall = Wall(made.tenant.id)
             async with tenant_session(runtime.database, wall, actor=SYSTEM) as session:
                 practice = await take_on(session, OrganizationFields(name="Lakeview"))

@@ -17,6 +17,7 @@ from domain.clock import new_id, today
 from domain.database import tenant_session
 from domain.tenancy import SYSTEM, Wall
 from tests.makers import (
+    PASSWORD,
     Caller,
     House,
     expect,
@@ -63,7 +64,7 @@ class Recorder(Caller):
     """A caller who keeps a record of what it made."""
 
     def __init__(self, owner: Caller) -> None:
-        super().__init__(owner.http, owner.api_key, owner.tenant_id, owner.member_id)
+        super().__init__(owner.http, owner.api_key, owner.tenant_id, owner.member_id, email=owner.email)
         self.made: list[Made] = []
         self.link_token = ""
         self.recording = True
@@ -233,6 +234,10 @@ async def _account(full: FullHouse) -> None:
     account = (await make_service_account(by, name=f"Sync {mark}", scopes=["devices:read"], **narrowed))["id"]
     await by.make(f"/service-accounts/{account}/api-keys", {"name": f"Sync key {mark}", **narrowed})
     full.ids["service_account_id"] = account
+    credentials = {"email": by.email, "password": PASSWORD, "tenant_id": str(by.tenant_id)}
+    signed_in = await by.make("/sessions", credentials)
+    full.ids["session_id"] = signed_in["session"]["id"]
+    full.ids["api_key_id"] = (await make_api_key(by, name=f"Key {mark}"))["id"]
     # Off, so that not every change of every walk becomes a delivery that a later test's worker would try.
     endpoint = (await make_webhook_endpoint(by, url=f"https://hooks.example.com/{mark}", enabled=False))["id"]
     delivery = expect(await by.post(f"/webhook-endpoints/{endpoint}/test"), 202)

@@ -20,9 +20,19 @@ from tests.makers import Caller, House, make_api_key
 
 OPEN_TO_ALL = {
     "sign_up": "whoever signs up has no credential yet",
+    "sign_in": "nor has whoever signs in",
+    "forget_password": "nor whoever forgot the password",
+    "reset_password": "the token of a letter is the credential",
+    "verify_email": "the token of a letter is the credential",
 }
 NEEDS_NO_PERMISSION = {
     "read_me": "everybody may ask who they are",
+    "list_sessions": "everybody may see their own",
+    "end_session": "everybody may end their own",
+    "sign_out": "everybody may end the session they use",
+    "rotate_session": "everybody may take a new token for the session they use",
+    "change_password": "everybody may change their own",
+    "ask_for_verification": "everybody may confirm their own address",
 }
 NARROWED_MAY_NOT = {
     "verify_audit_log": "only the whole trail can be verified",
@@ -156,7 +166,7 @@ async def test_a_colleague_narrowed_to_another_organization(
         assert answer.status_code == 404, answer.text
     shows_nothing_of(answer, mark=None, ids=hidden)
     after = await eyes.rows_of(theirs.owner.tenant_id)
-    assert {table for table in after if before[table] != after[table]} - {"api_key"} == set()
+    assert {table for table in after if before[table] != after[table]} - {"api_key", "mail"} == set(), "a letter to oneself"
 
 
 async def send(by: Caller | httpx.AsyncClient, operation: Operation, ids: dict[str, str], **more: Any) -> httpx.Response:

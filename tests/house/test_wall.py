@@ -17,6 +17,8 @@ from tests.makers import House, make_assessment
 OUTSIDE = {
     "tenant": "is the wall itself",
     "person": "one human may have seats in several tenants",
+    "seat": "names the tenants of a person, so that they can sign in to one of them",
+    "one_use_link": "belongs to a person",
     "alembic_version": "the number of the schema",
     "pgqueuer": "jobs hold ids only",
     "pgqueuer_log": "jobs hold ids only",
