@@ -173,8 +173,7 @@ async def test_without_a_tenant_nothing_is_seen(
         if setting is not None:
             await as_app.execute("select set_config('app.tenant_id', $1, false)", setting)
         for name in reachable(tables):
-            others = f"select count(*) from {name} where organization_id <> $1"
-            assert await as_app.fetchval(others, UUID(theirs.other_organization)) == 0, name
+            assert await as_app.fetchval(f"select count(*) from {name}") == 0, name
     assert {name for name in reachable(tables) if there[name]} >= {"device", "vendor", "event", "member", "api_key"}
 
 
