@@ -71,6 +71,8 @@ def _proposed(read: Catalogue) -> Iterator[str]:
     rule = read.proposed_rule
     if rule.effective_after_days + rule.compliance_after_effective_days != rule.compliance_after_publication_days:
         yield "proposed.toml: rule: the days to effect and to compliance do not add up"
+    if (rule.status == "final") != (rule.final_published_on is not None):
+        yield "proposed.toml: rule: a final rule, and only that, has the day on which it was published"
     for row in read.proposed_changes:
         at = f"proposed.toml: change {row.key}"
         if row.key in read.requirement_by_key:

@@ -4,6 +4,7 @@ Rows are frozen and strict: an unknown field, a wrong type or a word outside the
 when it is loaded and not when a practice is in front of the screen. TOML has no null: an optional field is left out.
 """
 
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Annotated, Literal
 
@@ -108,12 +109,27 @@ class Requirement(Row):
         return self.citation[:7] in ("164.306", "164.308", "164.310", "164.312", "164.314", "164.316")
 
 
+Standing = Literal["proposed", "withdrawn", "final_pending", "in_force"]
+
+
+@dataclass(frozen=True)
+class RuleStanding:
+    """What the rule is on a day. The days are known only once a final rule has been published."""
+
+    status: Standing
+    label: str
+    effective_on: date | None = None
+    compliance_on: date | None = None
+
+
 class ProposedRule(Row):
-    """The proposal as a whole. Its clock starts only when a final rule is published, which has not happened."""
+    """The rule as a whole. Its clock starts only when a final rule is published: an edit of ``status`` and its date."""
 
     key: Text
     label: Literal["proposed, not law"]
-    status: Literal["proposed"]
+    """What it is called while it is a proposal."""
+    status: Literal["proposed", "withdrawn", "final"]
+    final_published_on: date | None = None
     title: Text
     federal_register: Text
     federal_register_document: Text
@@ -136,6 +152,17 @@ class ProposedRule(Row):
     def compliance_on(self, final_rule_published_on: date) -> date:
         return final_rule_published_on + timedelta(days=self.compliance_after_publication_days)
 
+    def standing(self, on: date) -> RuleStanding:
+        """Proposed until a final rule is published, pending until its compliance date, then in force."""
+        if self.status == "withdrawn":
+            return RuleStanding("withdrawn", "withdrawn, not law")
+        if self.final_published_on is None or on < self.final_published_on:
+            return RuleStanding("proposed", self.label)
+        effective, compliance = self.effective_on(self.final_published_on), self.compliance_on(self.final_published_on)
+        if on < compliance:
+            return RuleStanding("final_pending", f"final, to be complied with from {compliance}", effective, compliance)
+        return RuleStanding("in_force", f"in force since {effective}", effective, compliance)
+
 
 class ProposedChange(Row):
     """One proposed change, under a key of our own: the proposal reuses today's paragraph numbers for other things."""
@@ -152,6 +179,8 @@ class ProposedChange(Row):
     today: Texts = ()
     """The nearest paragraphs in force."""
     today_note: Text | None = None
+    bears_on: Literal["practice", "text", "others"] = "practice"
+    """What a practice can be ready for, how the rule is built and when it comes, or duties of somebody else."""
     status: Literal["proposed"]
     verification: Literal["proposed_text", "preamble", "fact_sheet", "memory"]
     from_memory: Annotated[tuple[Literal["citation", "proposal", "value", "elements"], ...], Field(strict=False)]

@@ -25,6 +25,7 @@ from domain.sra.catalogue import catalogue
 from domain.sra.completeness import completeness, unsigned
 from domain.sra.documents import Document, DocumentKind
 from domain.sra.findings import Finding, FindingStatus
+from domain.sra.readiness import profile
 from domain.sra.report import lines, rows
 from domain.sra.report.assets import report_assets
 from domain.sra.report.dataset import ReportData
@@ -120,7 +121,7 @@ async def assemble(
         ),
         method=lines.method(book),
         laws=lines.laws(book, findings, answers),
-        proposed=lines.proposed(book, answers),
+        proposed=lines.proposed(book, profile(around, answers, book=book, as_of=as_of)),
         evidence=lines.evidence(documents, answers, await _supported(session, organization)),
         history=await _history(session, assessment, people),
     )

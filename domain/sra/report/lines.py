@@ -13,6 +13,7 @@ from domain.sra.catalogue import Catalogue, Requirement, Topic
 from domain.sra.documents import Document
 from domain.sra.findings import Finding, FindingStatus, Treatment
 from domain.sra.levels import Level
+from domain.sra.readiness import Parameter, Profile
 from domain.sra.report import rows
 from domain.sra.report.dataset import Method
 from domain.sra.report.traces import Traces
@@ -266,24 +267,33 @@ def laws(book: Catalogue, findings: Iterable[Finding], answers: Iterable[Answer]
     return tuple(rows.CitedLaw(citation=citation, title=row.title, kind=row.type) for citation, row in found if row is not None)
 
 
-def proposed(book: Catalogue, answers: Iterable[Answer]) -> rows.Proposed:
-    states: Mapping[str | None, Literal["ready", "not_ready", "unknown"]] = {"met": "ready", "not_met": "not_ready"}
+def proposed(book: Catalogue, found: Profile) -> rows.Proposed:
     rule = book.proposed_rule
+    label = found.standing.label
     return rows.Proposed(
         title=rule.title,
-        notice=f"{rule.label}. {rule.federal_register}. {rule.status_note}",
+        notice=f"{label[:1].upper()}{label[1:]}. {rule.federal_register}. {rule.status_note}",
         rows=tuple(
             rows.ProposedRow(
-                id=answer.topic_id,
-                requirement=book.topic_by_id[answer.topic_id].question,
-                citation=rule.federal_register,
-                state=states.get(answer.state, "unknown"),
-                explanation=answer.note,
+                id=each.key,
+                requirement=_proposal(each),
+                citation=f"{_paragraph(each)}; {each.source}; as of {each.as_of}",
+                state=each.state,
+                explanation="\n".join(each.because),
             )
-            for answer in answers
-            if not book.topic_by_id[answer.topic_id].scored
+            for each in found.parameters
         ),
     )
+
+
+def _proposal(each: Parameter) -> str:
+    figure = f" ({(each.parameter or '').replace('_', ' ')}: {each.value} {each.unit})" if each.value is not None else ""
+    withheld = " Part of it is withheld until it is verified." if each.withheld else ""
+    return f"{each.title}{figure}. {each.proposal or ''}{withheld}".strip()
+
+
+def _paragraph(each: Parameter) -> str:
+    return f"Proposed {each.proposed_citation}" if each.proposed_citation else "Paragraph not verified"
 
 
 def evidence(

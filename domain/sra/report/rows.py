@@ -368,7 +368,7 @@ class ProposedRow(Row):
     id: str
     requirement: str
     citation: str
-    state: Literal["ready", "partly", "not_ready", "unknown"]
+    state: Literal["ready", "partly", "not_ready", "unknown", "not_measured", "not_applicable"]
     explanation: str | None = None
 
 

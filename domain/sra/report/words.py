@@ -26,7 +26,14 @@ OS_SUPPORT = {
     "unknown": "Support not known",
     "not_applicable": "Support not applicable",
 }
-READINESS = {"ready": "Ready", "partly": "Partly ready", "not_ready": "Not ready", "unknown": "Not known"}
+READINESS = {
+    "ready": "Ready",
+    "partly": "Partly ready",
+    "not_ready": "Not ready",
+    "unknown": "Not known",
+    "not_measured": "About the rule itself",
+    "not_applicable": "Not applicable",
+}
 
 
 def cell(*lines: Line | str | None) -> Cell:
