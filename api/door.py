@@ -63,6 +63,7 @@ class DoorRoute(APIRoute):
     def get_route_handler(self) -> Handler:
         handler = super().get_route_handler()
         known = known_parameters(self)
+        recorded = is_recorded(self.dependant)
 
         async def enter(request: Request) -> Response:
             runtime = runtime_of(request)
@@ -73,7 +74,7 @@ class DoorRoute(APIRoute):
                 runtime.database,
                 principal.wall,
                 actor=principal.actor,
-                read_only=request.method in READS,
+                read_only=request.method in READS and not recorded,
                 context=circumstances(request),
             ) as session:
                 inside = request.state.inside = Inside(principal, session, runtime)
@@ -158,6 +159,11 @@ def known_parameters(route: APIRoute) -> frozenset[str]:
     return frozenset(names(route.dependant))
 
 
+def is_recorded(dependant: Dependant) -> bool:
+    """Whether one of a route's dependencies says that its reading is kept in the audit trail."""
+    return getattr(dependant.call, "recorded", False) or any(is_recorded(each) for each in dependant.dependencies)
+
+
 def refuse_what_cannot_be(request: Request, known: frozenset[str]) -> None:
     """A misspelt filter that is silently dropped shows far too much; so it is refused. No name in a path holds a NUL."""
     if "\0" in request.url.path:
@@ -168,8 +174,9 @@ def refuse_what_cannot_be(request: Request, known: frozenset[str]) -> None:
         raise Invalid([Fault(f"query/{name}", "unknown", f"There is no such parameter; known: {allowed}.") for name in unknown])
 
 
-def may(permission: Permission) -> Any:
-    """The dependency that lets a caller pass who has ``permission``."""
+def may(permission: Permission, *, recorded: bool = False) -> Any:
+    """The dependency that lets a caller pass who has ``permission``. ``recorded`` is for a reading that the audit trail
+    keeps: it may write its event, and nothing else."""
 
     async def check(request: Request) -> Inside:
         inside: Inside = request.state.inside
@@ -178,6 +185,7 @@ def may(permission: Permission) -> Any:
         return inside
 
     check.permission = permission  # pyright: ignore[reportFunctionMemberAccess]  read again by api/openapi.py
+    check.recorded = recorded  # pyright: ignore[reportFunctionMemberAccess]  read again by DoorRoute
     return Depends(check)
 
 

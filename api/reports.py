@@ -8,6 +8,7 @@ from fastapi import Response
 
 from api.door import Inside
 from api.negotiation import negotiate
+from domain.events import emit
 from domain.sra.assessments import Assessment
 from domain.sra.reading import organization_of
 from domain.sra.report.dataset import ReportData, canonical_json
@@ -56,6 +57,7 @@ async def report_in(by: Inside, assessment: Assessment, accept: str) -> Response
     if content is None:
         data = await report_data(by.session, assessment, await organization_of(by.session, assessment))
         content = await anyio.to_thread.run_sync(render, data)
+    emit(by.session, "report.read", assessment, {"form": ending, "draft": assessment.sealed_at is None})
     name = f"risk-analysis-{assessment.number}{'' if assessment.sealed_at else '-draft'}.{ending}"
     return Response(
         content,

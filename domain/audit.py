@@ -6,10 +6,19 @@ Whoever keeps the ``head`` of a verification elsewhere can prove even that.
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from domain.tenancy import TenantSession
+
+
+@dataclass
+class AuditLog:
+    """The trail itself, as what happens to it stands in it: read, verified, exported."""
+
+    id: UUID
+    noun: ClassVar[str] = "audit_log"
+
 
 LINKS_AT_ONCE = 20_000
 

@@ -17,6 +17,7 @@ from sqlmodel import Field, SQLModel
 from domain.clock import new_id, now, rfc3339
 from domain.jobs import FAN_OUT, enqueue
 from domain.json_forms import as_json
+from domain.masking import masked
 from domain.tenancy import TenantSession, tenant_table
 
 
@@ -66,7 +67,7 @@ class Subject(Protocol):
 def emit(session: TenantSession, kind: str, subject: Subject, changes: Mapping[str, Any] | None = None) -> None:
     """Note that ``kind`` (such as ``device.created``) happened to ``subject``.
 
-    ``changes`` maps a field to ``{"from": ..., "to": ...}`` or to its new value; secrets never enter it.
+    ``changes`` maps a field to ``{"from": ..., "to": ...}`` or to its new value; what is named like a secret is masked.
     """
     organization_id = subject.id if subject.noun == "organization" else getattr(subject, "organization_id", None)
     session.events.append(
@@ -77,7 +78,7 @@ def emit(session: TenantSession, kind: str, subject: Subject, changes: Mapping[s
             "subject_type": subject.noun,
             "subject_id": str(subject.id),
             "organization_id": str(organization_id) if organization_id else None,
-            "changes": dict(changes or {}),
+            "changes": masked(changes or {}),
             "actor": session.actor.named(),
             "context": dict(session.context),
         }

@@ -2,6 +2,7 @@
 
 from sqlmodel import SQLModel
 
+from domain.audit_exports import AuditExport
 from domain.events import Event, EventHead
 from domain.inventory.backups import Backup
 from domain.inventory.devices import Device
@@ -43,9 +44,9 @@ from domain.vendors.standings import EngagementStanding
 from domain.vendors.vendors import Vendor
 
 TABLES: tuple[type[SQLModel], ...] = (
-    AccessRequest, Answer, AnswerEntry, ApiKey, Assessment, Baa, Backup, Delivery, DeliveryAttempt, Device, Document,
-    Engagement, EngagementStanding, Event, EventHead, Finding, Flow, Group, GroupedOrganization, ImportFile, ImportRow,
-    ImportRun, Incident, KeptAnswer, Location, Mail, Member, OneUseLink, Organization, Partner, Person, Policy,
+    AccessRequest, Answer, AnswerEntry, ApiKey, Assessment, AuditExport, Baa, Backup, Delivery, DeliveryAttempt, Device,
+    Document, Engagement, EngagementStanding, Event, EventHead, Finding, Flow, Group, GroupedOrganization, ImportFile,
+    ImportRow, ImportRun, Incident, KeptAnswer, Location, Mail, Member, OneUseLink, Organization, Partner, Person, Policy,
     PortfolioLine, RemoteAccess, Seat, Segment, ServiceAccount, Session, System, Task, TaskComment, TaskFinding, Tenant,
     TopicComment, TopicLink, Vendor, WebhookEndpoint, Workforce,
 )  # fmt: skip

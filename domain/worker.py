@@ -21,8 +21,19 @@ from pgqueuer.models import Job
 from pgqueuer.qm import QueueManager
 from pgqueuer.queries import Queries
 
+from domain import audit_exports, audit_partitions
 from domain.inventory import import_jobs
-from domain.jobs import DELIVER, FAN_OUT, IMPORT, NOTE_FOR_PERSON, RENDER_REPORT, RESET_PASSWORD, REVIEW_AGREEMENTS, SEND_MAIL
+from domain.jobs import (
+    DELIVER,
+    EXPORT_AUDIT_LOG,
+    FAN_OUT,
+    IMPORT,
+    NOTE_FOR_PERSON,
+    RENDER_REPORT,
+    RESET_PASSWORD,
+    REVIEW_AGREEMENTS,
+    SEND_MAIL,
+)
 from domain.outbound import dispatch
 from domain.outbound.mail import deliver_mail, sweep_mail
 from domain.people.kept_answers import forget_old_answers
@@ -42,6 +53,7 @@ JOBS: dict[str, Handler] = {
     FAN_OUT: dispatch.fan_out,
     DELIVER: dispatch.deliver,
     RENDER_REPORT: report_files.render_report,
+    EXPORT_AUDIT_LOG: audit_exports.write_export,
     SEND_MAIL: deliver_mail,
     IMPORT: import_jobs.carry_out,
     REVIEW_AGREEMENTS: standings.review_agreements,
@@ -214,6 +226,7 @@ CHORES: tuple[Chore, ...] = (
     Chore("imports.sweep", timedelta(minutes=1), import_jobs.sweep),
     Chore("queue.prune_log", timedelta(hours=1), prune_queue_log),
     Chore("mail.sweep", timedelta(hours=1), sweep_mail),
+    Chore("audit_log.months", audit_partitions.EVERY, audit_partitions.make_months_ahead),
     Chore("answers.forget", timedelta(hours=1), forget_old_answers),
     Chore("agreements.review", timedelta(minutes=10), standings.review_daily),
     Chore("acceptances.reopen", timedelta(hours=1), reopen_all_expired),

@@ -1,7 +1,6 @@
 """Bring a database to the newest schema, as its owner."""
 
 from collections.abc import Awaitable, Callable
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,8 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from domain.clock import today
+from domain.audit_partitions import MONTHS_AHEAD
 
-MONTHS_AHEAD = 14
 LOCK = 6_237_119_400_117
 """The advisory lock of whoever migrates."""
 
@@ -55,18 +53,8 @@ async def revision_of(connect: Callable[[], Awaitable[Any]]) -> str | None:
 
 
 def _upgrade(connection: Connection) -> None:
-    from migrations.walls import TENANT, monthly_partitions, within_organizations  # noqa: PLC0415  needs alembic's op
-
     config = configuration()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
-    connection.exec_driver_sql(f"select pg_advisory_xact_lock({LOCK})")
-    existing = frozenset(connection.exec_driver_sql("select relname from pg_class where relname like 'event_20%'").scalars())
-    wall = f"{TENANT} and {within_organizations('organization_id')}"
-    for statement in monthly_partitions("event", _this_month(), MONTHS_AHEAD, existing=existing, wall=wall):
-        connection.exec_driver_sql(statement)
+    connection.exec_driver_sql(f"select make_event_partitions({MONTHS_AHEAD})")
     connection.commit()
-
-
-def _this_month() -> date:
-    return today().replace(day=1)

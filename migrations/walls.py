@@ -4,9 +4,6 @@ The policies are written plainly, without a sub-select or a function of ours: a 
 a reader can see at a glance what they let through. ``nullif`` and ``true`` make "no tenant set" mean "no rows".
 """
 
-from collections.abc import Iterable
-from datetime import date
-
 from alembic import op
 
 TENANT = "tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid"
@@ -40,21 +37,3 @@ def append_only(table: str) -> None:
 def never_emptied(table: str) -> None:
     """Refuse TRUNCATE, which no trigger of a row sees."""
     op.execute(f"create trigger never_emptied before truncate on {table} execute function refuse_emptying()")
-
-
-def monthly_partitions(table: str, first: date, months: int, *, existing: frozenset[str], wall: str) -> Iterable[str]:
-    """The statements that make the partitions still missing, one per month, each behind the same wall as its parent."""
-    for offset in range(months):
-        start = _month(first, offset)
-        name = f"{table}_{start:%Y_%m}"
-        if name in existing:
-            continue
-        yield f"create table {name} partition of {table} for values from ('{start}') to ('{_month(first, offset + 1)}')"
-        yield f"alter table {name} enable row level security"
-        yield f"alter table {name} force row level security"
-        yield f"create policy wall on {name} using ({wall}) with check ({wall})"
-
-
-def _month(first: date, offset: int) -> date:
-    months = first.year * 12 + first.month - 1 + offset
-    return date(months // 12, months % 12 + 1, 1)

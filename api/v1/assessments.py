@@ -23,6 +23,7 @@ from domain.tenancy import Fields
 
 router = door_router("analysis")
 Reader = Annotated[Inside, may(Permission.assessments_read)]
+ReportReader = Annotated[Inside, may(Permission.assessments_read, recorded=True)]
 Writer = Annotated[Inside, may(Permission.assessments_write)]
 ThisAssessment = Annotated[Assessment, this(Assessment)]
 
@@ -193,6 +194,6 @@ async def verify_seal(by: Reader, assessment: ThisAssessment) -> sealing.Verific
 
 
 @router.get("/assessments/{assessment_id}/report", response_class=Response, responses=REPORT_RESPONSES)
-async def read_report(by: Reader, assessment: ThisAssessment, request: Request) -> Response:
+async def read_report(by: ReportReader, assessment: ThisAssessment, request: Request) -> Response:
     """The report: PDF, HTML, JSON, XLSX or CSV, by ``Accept``. Marked DRAFT until the analysis is sealed."""
     return await report_in(by, assessment, request.headers.get("accept", "*/*"))

@@ -13,6 +13,7 @@ from sqlmodel import col
 from api.door import Changes, Inside, ThisOrganization, door_router, may, merged, patch_of, this
 from api.pages import Listing, Page, PagedAndSorted, filters_of, part_of
 from domain.access import Permission
+from domain.events import emit
 from domain.sra import documents
 from domain.sra.document_types import MEDIA_TYPES
 from domain.sra.documents import Document, DocumentFields, DocumentKind
@@ -20,6 +21,7 @@ from domain.sra.documents import Document, DocumentFields, DocumentKind
 router = door_router("documents")
 Reader = Annotated[Inside, may(Permission.documents_read)]
 Writer = Annotated[Inside, may(Permission.documents_write)]
+ContentReader = Annotated[Inside, may(Permission.documents_read, recorded=True)]
 ThisDocument = Annotated[Document, this(Document)]
 
 
@@ -123,9 +125,11 @@ async def discard_document(by: Writer, document: ThisDocument) -> None:
         }
     },
 )
-async def read_document_content(by: Reader, document: ThisDocument) -> Response:
-    """To be saved, not to be shown: a browser neither opens nor guesses it (every answer says ``nosniff``)."""
+async def read_document_content(by: ContentReader, document: ThisDocument) -> Response:
+    """To be saved, not to be shown: a browser neither opens nor guesses it (every answer says ``nosniff``).
+    The audit trail keeps that you read it."""
     content = await documents.content_of(by.runtime.files, document)
+    emit(by.session, "document.read", document, {"sha256": document.sha256})
     headers = {
         "content-disposition": attachment(document.filename or f"document-{document.id}"),
         "content-security-policy": "sandbox; default-src 'none'",

@@ -13,6 +13,7 @@ from uuid import UUID
 import httpx
 
 from billing.bookkeeping import close_day
+from domain.audit_exports import write_export
 from domain.clock import new_id, today
 from domain.database import tenant_session
 from domain.tenancy import SYSTEM, Wall
@@ -145,8 +146,8 @@ async def build(house: House, mark: str) -> FullHouse:
     await _inventory(full, practice=practice, vendor=vendor, location=location, document=document)
     await _agreements(full, practice=practice, vendor=vendor, document=document)
     await _analysis(full, practice=practice, document=document)
-    await _account(full)
     await _money(house, full, practice=practice)
+    await _account(house, full)
     owner.recording = False
     return full
 
@@ -226,7 +227,7 @@ async def _money(house: House, full: FullHouse, *, practice: str) -> None:
     full.ids["invoice_id"] = (await by.get_json("/invoices"))["data"][0]["id"]
 
 
-async def _account(full: FullHouse) -> None:
+async def _account(house: House, full: FullHouse) -> None:
     by, mark = full.owner, full.mark
     group = (await make_group(by, name=f"Ours {mark}", organization_ids=[full.organization]))["id"]
     narrowed = {"organization_ids": [full.organization], "group_ids": [group]}
@@ -237,7 +238,8 @@ async def _account(full: FullHouse) -> None:
     credentials = {"email": by.email, "password": PASSWORD, "tenant_id": str(by.tenant_id)}
     signed_in = await by.make("/sessions", credentials)
     full.ids["session_id"] = signed_in["session"]["id"]
-    full.ids["api_key_id"] = (await make_api_key(by, name=f"Key {mark}"))["id"]
+    full.ids["audit_export_id"] = export = expect(await by.post("/audit-log/exports", {}), 202)["id"]
+    await write_export(house.runtime, {"tenant_id": str(by.tenant_id), "export_id": export})
     # Off, so that not every change of every walk becomes a delivery that a later test's worker would try.
     endpoint = (await make_webhook_endpoint(by, url=f"https://hooks.example.com/{mark}", enabled=False))["id"]
     delivery = expect(await by.post(f"/webhook-endpoints/{endpoint}/test"), 202)

@@ -1,13 +1,24 @@
 """The audit trail over HTTP: who did what, with every value; and a chain that tells when somebody tampered with it."""
 
+import csv
+import io
+import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
 import pytest
 
 from domain.access import Role
-from domain.runtime import Targets
-from tests.makers import Caller, House, expect
+from domain.audit_exports import write_export
+from domain.audit_partitions import make_partitions
+from domain.clock import new_id, now
+from domain.database import tenant_session
+from domain.events import emit
+from domain.people.tenants import own
+from domain.runtime import Runtime, Targets
+from domain.tenancy import SYSTEM, Wall
+from tests.makers import Caller, House, expect, make_assessment, make_document
 
 
 async def tamper(targets: Targets, statement: str, *arguments: Any) -> None:
@@ -47,8 +58,10 @@ async def test_the_trail_tells_who_and_what(house: House) -> None:
         "organization.created",
     ]
     assert await kinds(until=newest["at"], subject_id=practice) == ["organization.created"]
-    assert await kinds(since=newest["at"]) == ["organization.updated"]
-    assert [each["sequence"] for each in await msp.all("/audit-log")] == [4, 3, 2, 1]
+    assert await kinds(since=newest["at"], subject_type="organization") == ["organization.updated"]
+    found = await msp.all("/audit-log")
+    assert [each["sequence"] for each in found] == list(range(len(found), 0, -1))
+    assert [each["kind"] for each in found[:6]] == ["audit_log.read"] * 6, "reading it stands in it"
 
 
 async def test_only_who_may_audit_reads_it(house: House) -> None:
@@ -70,12 +83,13 @@ async def test_an_untouched_chain_holds(house: House) -> None:
         await house.organization(msp)
     await house.organization(other)
     found = await verification(msp)
-    newest = (await msp.get_json("/audit-log"))["data"][0]
+    verified, last = (await msp.get_json("/audit-log", params={"limit": 2}))["data"]
+    assert (verified["kind"], verified["changes"]) == ("audit_log.verified", {"intact": True, "verified": last["sequence"]})
     assert found == {
         "intact": True,
-        "verified": newest["sequence"],
-        "head_sequence": newest["sequence"],
-        "head_hash": newest["hash"],
+        "verified": last["sequence"],
+        "head_sequence": last["sequence"],
+        "head_hash": last["hash"],
         "first_broken": None,
     }
 
@@ -133,3 +147,107 @@ async def test_a_cut_off_end_and_a_forged_one_are_found(house: House, targets: T
     third = await house.tenant()
     await tamper(targets, "update event_head set hash = 'x' where tenant_id = $1 and sequence = $2", third.tenant_id, 2)
     assert (await verification(third))["first_broken"] == {"sequence": 2, "event_id": None, "problem": "head"}
+
+
+async def test_reading_a_document_a_report_or_the_trail_stands_in_it(house: House) -> None:
+    msp = await house.tenant()
+    practice = await house.organization(msp)
+    document = await make_document(msp, practice)
+    assessment = await make_assessment(msp, practice)
+    auditor = await house.member(msp, Role.auditor)
+    headers = {"User-Agent": "Investigator/1.0"}
+    expect_read = {
+        f"/documents/{document['id']}/content": "document.read",
+        f"/assessments/{assessment['id']}/report": "report.read",
+        "/audit-log?kind=document.read": "audit_log.read",
+        "/audit-log/verification": "audit_log.verified",
+    }
+    for path, kind in expect_read.items():
+        accept = {"Accept": "text/csv"} if path.endswith("report") else {}
+        assert (await auditor.get(path, headers={**headers, **accept})).status_code == 200
+        entry = (await msp.get_json("/audit-log", params={"kind": kind}))["data"][0]
+        assert entry["actor"]["member_id"] == str(auditor.member_id), path
+        assert entry["context"]["user_agent"] == "Investigator/1.0"
+        assert entry["context"]["address"] == "127.0.0.1"
+    [read] = (await msp.get_json("/audit-log", params={"kind": "document.read"}))["data"]
+    assert read["changes"] == {"sha256": document["sha256"]}
+    assert read["organization_id"] == practice
+
+
+async def test_what_is_named_like_a_secret_never_enters_the_trail(house: House, runtime: Runtime) -> None:
+    msp = await house.tenant()
+    async with tenant_session(runtime.database, Wall(msp.tenant_id), actor=SYSTEM) as session:
+        said = {
+            "password": {"from": "hunter1", "to": "hunter2"},
+            "settings": {"smtp": {"client_secret": "hunter3", "host": "mx"}, "tokens": ["hunter4"]},
+            "mfa_secret": None,
+            "shared_credentials": True,
+        }
+        emit(session, "tenant.updated", await own(session), said)
+    entry = (await msp.get_json("/audit-log", params={"kind": "tenant.updated"}))["data"][0]
+    assert "hunter" not in json.dumps(entry)
+    assert entry["changes"] == {
+        "password": {"from": "***", "to": "***"},
+        "settings": {"smtp": {"client_secret": "***", "host": "mx"}, "tokens": ["***"]},
+        "mfa_secret": None,
+        "shared_credentials": True,
+    }
+
+
+async def test_the_trail_is_exported_and_no_cell_is_a_formula(house: House, runtime: Runtime) -> None:
+    msp = await house.tenant()
+    formula = "=HYPERLINK(1)"
+    await house.organization(msp, name=formula)
+    bare = await msp.request("POST", "/audit-log/exports", json={"format": "csv"}, headers={"User-Agent": "=1+1"})
+    waiting = [expect(bare, 202), expect(await msp.post("/audit-log/exports", {"format": "jsonl"}), 202)]
+    assert (await msp.get(f"/audit-log/exports/{waiting[0]['id']}/content")).status_code == 409
+    for each in waiting:
+        for _ in range(2):
+            await write_export(runtime, {"tenant_id": str(msp.tenant_id), "export_id": each["id"]})
+    shown = await msp.get_json(f"/audit-log/exports/{waiting[0]['id']}")
+    assert (shown["status"], shown["entries"]) == ("ready", waiting[0]["up_to_sequence"])
+    table, lines = [(await msp.get(f"/audit-log/exports/{each['id']}/content")).text for each in waiting]
+    rows = list(csv.DictReader(io.StringIO(table.removeprefix("\ufeff"))))
+    assert len(rows) == shown["entries"]
+    assert not any(cell.startswith(("=", "+", "-", "@")) for row in rows for cell in row.values())
+    assert any(json.loads(row["changes"]).get("name") == formula for row in rows), "whole, inside a cell that is no formula"
+    entries = [json.loads(line) for line in lines.splitlines()]
+    assert entries[0]["sequence"] == 1
+    assert [entry["hash"] for entry in entries][: len(rows)] == [row["hash"] for row in rows]
+    read = (await msp.get_json("/audit-log", params={"kind": "audit_log.read", "limit": 1}))["data"][0]
+    assert read["changes"]["export_id"] == waiting[1]["id"]
+
+    practice = await house.organization(msp)
+    narrowed = await house.member(msp, Role.auditor, organizations=[practice])
+    assert (await narrowed.post("/audit-log/exports", {})).status_code == 403
+    backwards = {"since": "2026-02-01T00:00:00Z", "until": "2026-01-01T00:00:00Z"}
+    assert (await msp.post("/audit-log/exports", backwards)).status_code == 422
+
+
+async def test_the_months_are_made_ahead_also_after_years_without(house: House, runtime: Runtime, targets: Targets) -> None:
+    """Rows of months that nobody made a table for stand in the default one, and do not hinder the making of others."""
+    assert await make_partitions(runtime.database, 24) == 0, "they are there already"
+    assert targets.superuser is not None
+    msp = await house.tenant()
+    stray = datetime(now().year + 3, 1, 15, tzinfo=UTC)
+    row = """insert into event select tenant_id, $2, $3, 99, kind, subject_type, subject_id, organization_id, changes, actor,
+        context, previous_hash, hash from event where tenant_id = $1 and sequence = 1"""
+    connection = await asyncpg.connect(**targets.superuser)
+    try:
+        await connection.execute("begin")
+        assert await connection.execute(row, msp.tenant_id, stray, new_id()) == "INSERT 0 1"
+        made = await connection.fetchval("select make_event_partitions(60)")
+        names = {each["name"] for each in await connection.fetch(
+            "select inhrelid::regclass::text as name from pg_inherits where inhparent = 'event'::regclass")}  # fmt: skip
+        skipped = f"event_{stray:%Y_%m}"
+        assert made == 60 - 24 - 1, "all but the one whose rows stand elsewhere"
+        assert skipped not in names
+        assert f"event_{stray + timedelta(days=31):%Y_%m}" in names
+        for emptied in ("event", f"event_{stray + timedelta(days=31):%Y_%m}", "event_default"):
+            await connection.execute("savepoint tried")
+            with pytest.raises(asyncpg.RestrictViolationError):
+                await connection.execute(f"truncate {emptied} cascade")
+            await connection.execute("rollback to tried")
+    finally:
+        await connection.execute("rollback")
+        await connection.close()
