@@ -40,15 +40,16 @@ from domain.sra.topic_comments import TopicComment
 from domain.sra.topic_links import TopicLink
 from domain.vendors.baas import Baa
 from domain.vendors.engagements import Engagement
+from domain.vendors.reminders import BaaReminder
 from domain.vendors.standings import EngagementStanding
 from domain.vendors.vendors import Vendor
 
 TABLES: tuple[type[SQLModel], ...] = (
-    AccessRequest, Answer, AnswerEntry, ApiKey, Assessment, AuditExport, Baa, Backup, Delivery, DeliveryAttempt, Device,
-    Document, Engagement, EngagementStanding, Event, EventHead, Finding, Flow, Group, GroupedOrganization, ImportFile,
-    ImportRow, ImportRun, Incident, KeptAnswer, Location, Mail, Member, OneUseLink, Organization, Partner, Person, Policy,
-    PortfolioLine, RemoteAccess, Seat, Segment, ServiceAccount, Session, System, Task, TaskComment, TaskFinding, Tenant,
-    TopicComment, TopicLink, Vendor, WebhookEndpoint, Workforce,
+    AccessRequest, Answer, AnswerEntry, ApiKey, Assessment, AuditExport, Baa, BaaReminder, Backup, Delivery,
+    DeliveryAttempt, Device, Document, Engagement, EngagementStanding, Event, EventHead, Finding, Flow, Group,
+    GroupedOrganization, ImportFile, ImportRow, ImportRun, Incident, KeptAnswer, Location, Mail, Member, OneUseLink,
+    Organization, Partner, Person, Policy, PortfolioLine, RemoteAccess, Seat, Segment, ServiceAccount, Session, System,
+    Task, TaskComment, TaskFinding, Tenant, TopicComment, TopicLink, Vendor, WebhookEndpoint, Workforce,
 )  # fmt: skip
 
 metadata = SQLModel.metadata

@@ -43,7 +43,7 @@ from domain.runtime import Runtime
 from domain.sra import report_files
 from domain.sra.deciding import reopen_all_expired
 from domain.tenancy import NOBODYS_TENANT, Wall
-from domain.vendors import standings
+from domain.vendors import reminders, standings
 
 log = structlog.get_logger()
 
@@ -228,6 +228,7 @@ CHORES: tuple[Chore, ...] = (
     Chore("mail.sweep", timedelta(hours=1), sweep_mail),
     Chore("audit_log.months", audit_partitions.EVERY, audit_partitions.make_months_ahead),
     Chore("answers.forget", timedelta(hours=1), forget_old_answers),
+    Chore("agreements.remind", timedelta(minutes=10), reminders.remind_all),
     Chore("agreements.review", timedelta(minutes=10), standings.review_daily),
     Chore("acceptances.reopen", timedelta(hours=1), reopen_all_expired),
 )

@@ -66,6 +66,7 @@ class BaaOut(BaseModel):
     clauses: list[ClauseOut]
     warnings: list[TermsWarningOut]
     document_id: UUID | None
+    renews_id: UUID | None
     document_sha256: str | None
     terminated_on: date | None
     termination_reason: str | None

@@ -59,6 +59,7 @@ class PortfolioOut(BaseModel):
     baas_expiring: int = Field(description="Vendors whose agreement ends within 60 days.")
     baas_undecided: int = Field(description="Vendors of whom it is not known whether they need one.")
     baas_reviewed_on: date | None = Field(description="The day for which the three were last worked out. Null: not yet.")
+    subscription_state: str | None = Field(description="Null: no subscription; the tenant's trial, or nothing, covers it.")
     paid_until: date | None
 
 
@@ -133,7 +134,7 @@ PORTFOLIO = Listing(
         "baas_reviewed_on": col(PortfolioLine.reviewed_on),
     },
     filters={
-        **filters_of(Organization, "ref", "state"),
+        **filters_of(Organization, "ref", "state", "subscription_state"),
         "group_id": in_group(Organization.id),
         "analysis": bindparam("analysis", type_=_STATE.type) == _STATE,
         "analysed_before": or_(_ANALYSED_ON.is_(None), bindparam("analysed_before", type_=Date()) > _ANALYSED_ON),
@@ -167,6 +168,7 @@ async def read_portfolio(
     overdue: Annotated[bool | None, Query(description="With tasks that are overdue.")] = None,
     baas_missing: Annotated[bool | None, Query(description="With vendors that need an agreement and have none.")] = None,
     baas_expiring: bool | None = None,
+    subscription_state: str | None = None,
 ) -> Response:
     """Every client, by name. Sorts: name, analysed_on, findings (by the worst level), overdue_tasks, baas_missing."""
     before = None if analysis_older_than_days is None else _days_ago(analysis_older_than_days)
@@ -177,6 +179,7 @@ async def read_portfolio(
         "q": q,
         "analysis": analysis,
         "analysed_before": before,
+        "subscription_state": subscription_state,
         "overdue": overdue or None,
         "not_overdue": (overdue is False) or None,
         "baas_missing": baas_missing or None,

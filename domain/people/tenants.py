@@ -5,10 +5,12 @@ from enum import StrEnum
 from typing import Any, ClassVar
 from uuid import UUID
 
+from email_validator import EmailNotValidError, validate_email
 from sqlmodel import Field, SQLModel, col, select
 
 from domain.clock import new_id, now
 from domain.database import Database
+from domain.errors import Invalid
 from domain.events import differences, emit
 from domain.people.session_policy import check_policy
 from domain.tenancy import NOBODYS_TENANT, Fields, TenantSession, Wall, instant, json_object, one_of
@@ -70,6 +72,9 @@ async def own(session: TenantSession, *, lock: bool = False) -> Tenant:
 async def change_tenant(session: TenantSession, tenant: Tenant, fields: TenantFields) -> Tenant:
     """Set the name, the brand and the settings."""
     check_policy(fields.settings)
+    reminders_to = fields.settings.get("agreement_reminders_to")
+    if reminders_to is not None and not _is_address(reminders_to):
+        raise Invalid.one("/settings/agreement_reminders_to", "invalid", "This must be an e-mail address.")
     before = {name: getattr(tenant, name) for name in TenantFields.model_fields}
     after = fields.model_dump()
     changed = differences(before, after)
@@ -80,3 +85,11 @@ async def change_tenant(session: TenantSession, tenant: Tenant, fields: TenantFi
         await session.flush()
         emit(session, "tenant.updated", tenant, changed)
     return tenant
+
+
+def _is_address(text: object) -> bool:
+    try:
+        validate_email(str(text), check_deliverability=False)
+    except EmailNotValidError:
+        return False
+    return isinstance(text, str)

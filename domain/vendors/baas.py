@@ -54,6 +54,10 @@ class BaaFields(Fields):
     missing_required_clauses: list[str] | None = json_or_unknown()
     """Clause keys of the catalogue that the text lacks. Null: nobody has checked."""
     document_id: UUID | None = None
+    renews_id: UUID | None = Field(
+        default=None,
+        description="The agreement with the same vendor that this one continues.",
+    )
     ref: str | None = Field(default=None, max_length=200)
     facts: dict[str, Any] = json_object()
 
@@ -68,6 +72,7 @@ class Baa(BaaFields, Factual, OrganizationOwned, Archivable, table=True):
     __table_args__ = organization_table(
         belongs_to_tenants("vendor"),
         belongs_to("document"),
+        belongs_to("baa", "renews_id"),
         UniqueConstraint("tenant_id", "organization_id", "ref"),
         Index("ix_baa_vendor", "tenant_id", "vendor_id", "id"),
     )
@@ -112,6 +117,7 @@ class Termination(Fields):
 async def draw_up(session: TenantSession, organization: Organization, fields: BaaFields) -> Baa:
     """Record an agreement: a draft, one that was sent out, or one that was signed before Bitewing knew of it."""
     await engageable(session, fields.vendor_id)
+    await _refuse_other_renewal(session, organization.id, fields)
     if fields.amended_on is not None and fields.signed_on is None:
         raise Invalid.one("/amended_on", "not_signed", "What was not signed cannot have been amended: set signed_on too.")
     baa = Baa(**_checked(fields).model_dump(), organization_id=organization.id)
@@ -135,6 +141,8 @@ async def revise(session: TenantSession, baa: Baa, fields: BaaChanges) -> Baa:
         raise Invalid.one("/signed_on", "required", "A signed agreement has the day on which it was signed.")
     if "vendor_id" in changed:
         await engageable(session, fields.vendor_id)
+    if {"vendor_id", "renews_id"} & changed:
+        await _refuse_other_renewal(session, baa.organization_id, fields, itself=baa.id)
     await change(session, baa, {**_checked(fields).model_dump(), "status": _status_after(baa, fields)})
     _refuse_impossible_days(baa)
     after = said(baa)
@@ -274,6 +282,21 @@ def _checked(fields: BaaFields) -> BaaFields:
     if faults:
         raise Invalid(faults)
     return fields.model_copy(update={"missing_required_clauses": [key for key in known if key in missing]})
+
+
+async def _refuse_other_renewal(
+    session: TenantSession, organization_id: UUID, fields: BaaFields, *, itself: UUID | None = None
+) -> None:
+    """Only an agreement of the same two parties is continued, and not by itself."""
+    if fields.renews_id is None:
+        return
+    statement = select(Baa.id).where(
+        col(Baa.id) == fields.renews_id,
+        col(Baa.organization_id) == organization_id,
+        col(Baa.vendor_id) == fields.vendor_id,
+    )
+    if fields.renews_id == itself or (await session.execute(statement)).scalar_one_or_none() is None:
+        raise Invalid.one("/renews_id", "unknown_reference", "There is no such agreement with this vendor to continue.")
 
 
 def _refuse_impossible_days(baa: Baa) -> None:
