@@ -1,5 +1,6 @@
 """Risks: found by a rule, by an answer, or written by hand; decided upon by people."""
 
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -24,16 +25,28 @@ from domain.access import Permission
 from domain.inventory.groups import in_group
 from domain.remediation import working
 from domain.remediation.tasks import Task, TaskPriority, TaskStatus
+from domain.remediation.works import work_of
 from domain.sra import deciding, manual_findings
-from domain.sra.deciding import AcceptanceState, AcceptanceStep, DecisionFields, DecisionKind
+from domain.sra.catalogue import Threat
+from domain.sra.decisions import AcceptanceState, AcceptanceStep, DecisionFields, DecisionKind
+from domain.sra.explaining import FactSource, Happened, history_of, rule_of, sources_of
 from domain.sra.findings import Basis, Finding, FindingOrigin, FindingStatus, Treatment
 from domain.sra.levels import Level
 from domain.sra.manual_findings import ManualFindingFields, ManualFindingTexts
+from domain.sra.suggestions import AdjustmentKind
 
 router = door_router("findings")
 Reader = Annotated[Inside, may(Permission.findings_read)]
 Writer = Annotated[Inside, may(Permission.findings_write)]
 ThisFinding = Annotated[Finding, this(Finding)]
+
+
+class SuggestionOut(BaseModel):
+    """An adjustment of the likelihood that the facts suggest. It counts when a person applies it."""
+
+    kind: AdjustmentKind
+    steps: int
+    reason: str
 
 
 class FindingOut(BaseModel):
@@ -62,7 +75,10 @@ class FindingOut(BaseModel):
     reason: str
     basis: Basis
     missing_facts: list[str]
+    suggestions: list[SuggestionOut]
     current_measures: str | None
+    due_on: date | None = Field(description="By when it is to be treated, by the policy in `settings.sla`; null unless open.")
+    residual_level: Level | None = Field(description="What is left of it, as the practice saw it when it verified the work.")
     status: FindingStatus
     treatment: Treatment | None
     opened_at: datetime
@@ -85,6 +101,44 @@ class FactsOut(BaseModel):
     because: list[BecauseOut]
 
 
+class FactSourceOut(BaseModel):
+    """Who said a fact that the rule read or missed."""
+
+    fact: str
+    known: bool
+    value: Any
+    source: str | None = Field(description="A person, the survey or an RMM; null where nobody did, or it is worked out.")
+    observed_at: datetime | None
+    confirmed_by: UUID | None
+
+
+class RuleOut(BaseModel):
+    """The rule that found it."""
+
+    id: str
+    title: str
+    when: str = Field(description="The condition (CEL), as it is evaluated.")
+    wording: str
+    reads: list[str]
+    likelihood: Level
+    impact: Level
+    reason: str
+    source: str
+
+    @staticmethod
+    def of(threat: Threat) -> "RuleOut":
+        return RuleOut(
+            **{name: getattr(threat, name) for name in RuleOut.model_fields if name != "reads"}, reads=list(threat.reads)
+        )
+
+
+class HappenedOut(BaseModel):
+    at: datetime
+    kind: str
+    changes: dict[str, Any]
+    actor: dict[str, Any]
+
+
 class RatingOut(BaseModel):
     likelihood: Level
     impact: Level
@@ -98,6 +152,7 @@ class AdjustedOut(BaseModel):
     by: UUID
     at: datetime
     base: RatingOut = Field(description="What it was before anybody adjusted it.")
+    applied: list[AdjustmentKind]
 
 
 class AcceptanceOut(BaseModel):
@@ -120,6 +175,7 @@ class DecisionOut(BaseModel):
     reason: str | None
     expires_on: date | None
     current_measures: str | None
+    applied: list[AdjustmentKind]
     by: UUID | None
     at: datetime
     status: FindingStatus
@@ -140,19 +196,37 @@ class TreatingTaskOut(BaseModel):
     residual_level: Level | None
 
 
+class WorkOut(BaseModel):
+    key: str
+    title: str
+
+
 class FindingDetailOut(FindingOut):
+    work: WorkOut = Field(description="The piece of work that mends it, together with others.")
+    rule: RuleOut | None
     facts: FactsOut
+    sources: list[FactSourceOut]
     tasks: list[TreatingTaskOut]
     adjusted: AdjustedOut | None
     acceptance: AcceptanceOut | None
     decisions: list[DecisionOut] = Field(description="Every decision, the first one first.")
+    history: list[HappenedOut] = Field(description="What happened to it, the first thing first.")
 
     @staticmethod
-    def of(finding: Finding, tasks: list[Task]) -> "FindingDetailOut":
+    def of(finding: Finding, tasks: list[Task], sources: list[FactSource], history: list[Happened]) -> "FindingDetailOut":
         decision = finding.decision
         acceptance: dict[str, Any] | None = decision.get("acceptance")
         unsaid = {"approved_by": None, "approved_at": None, "approval_reason": None}
-        unmarked = {"step": None, "reason": None, "expires_on": None, "current_measures": None, "by": None}
+        adjusted: dict[str, Any] | None = decision.get("adjusted")
+        unmarked: dict[str, Any] = {
+            "step": None,
+            "reason": None,
+            "expires_on": None,
+            "current_measures": None,
+            "by": None,
+            "applied": [],
+        }
+        rule, work = rule_of(finding), work_of(finding)
         written = finding.model_dump(include=set(FindingOut.model_fields) - {"citations", "proposed_citations"})
         return FindingDetailOut.model_validate(
             {
@@ -163,7 +237,11 @@ class FindingDetailOut(FindingOut):
                 "level_word": finding.level.word,
                 "facts": {"values": {}, "because": [], **finding.facts},
                 "tasks": [task.model_dump(include=set(TreatingTaskOut.model_fields)) for task in tasks],
-                "adjusted": decision.get("adjusted"),
+                "work": {"key": work.key, "title": work.title},
+                "rule": RuleOut.of(rule) if rule else None,
+                "sources": [asdict(each) for each in sources],
+                "history": [asdict(each) for each in history],
+                "adjusted": {"applied": [], **adjusted} if adjusted else None,
                 "acceptance": {**unsaid, **acceptance, "state": deciding.acceptance_state(finding)} if acceptance else None,
                 "decisions": [{**unmarked, **each} for each in decision.get("history", [])],
             }
@@ -249,7 +327,8 @@ async def write_finding(by: Writer, organization: ThisOrganization, fields: Manu
 
 @router.get("/findings/{finding_id}", response_model=FindingDetailOut)
 async def read_finding(by: Reader, finding: ThisFinding) -> FindingDetailOut:
-    """A risk with the facts behind it, the tasks that treat it, and every decision on it."""
+    """A risk explained: the rule, the facts that it read and missed and who said them, the tasks that treat it, every
+    decision on it, and what happened to it."""
     return await _shown(by, finding)
 
 
@@ -270,4 +349,6 @@ async def decide_on_finding(by: Writer, finding: ThisFinding, fields: DecisionFi
 
 
 async def _shown(by: Inside, finding: Finding) -> FindingDetailOut:
-    return FindingDetailOut.of(finding, await working.tasks_of(by.session, finding))
+    session = by.session
+    tasks, sources = await working.tasks_of(session, finding), await sources_of(session, finding)
+    return FindingDetailOut.of(finding, tasks, sources, await history_of(session, finding))

@@ -19,7 +19,7 @@ from domain.inventory.groups import in_group
 from domain.records import archive
 from domain.remediation import working
 from domain.remediation.tasks import Task, TaskComment, TaskFinding, TaskPriority, TaskStatus
-from domain.remediation.working import CommentFields, CompletionFields, TaskChanges, TaskDraft, VerificationFields
+from domain.remediation.working import CommentFields, CompletionFields, PlannedTask, TaskChanges, TaskDraft, VerificationFields
 from domain.sra.levels import Level
 
 router = door_router("work")
@@ -159,7 +159,8 @@ async def list_tasks(by: Reader, organization: ThisOrganization, window: PagedAn
 
 
 @router.post("/organizations/{organization_id}/tasks", status_code=201, response_model=TaskOut)
-async def plan_task(by: Writer, organization: ThisOrganization, fields: TaskDraft) -> TaskOut:
+async def plan_task(by: Writer, organization: ThisOrganization, fields: PlannedTask) -> TaskOut:
+    """Plan a task, for findings or for itself. Without `due_on` it is due with the first of its findings."""
     return await _shown(by, by.tag(await working.plan(by.session, organization, fields)))
 
 

@@ -13,6 +13,7 @@ from domain.inventory.fact_columns import accept_settings
 from domain.inventory.groups import sort_into_groups
 from domain.known import is_mapping
 from domain.records import change, create
+from domain.remediation.sla import accept_sla
 from domain.tenancy import Archivable, Factual, Fields, TenantOwned, TenantSession, json_object, json_or_unknown, tenant_table
 
 
@@ -30,7 +31,8 @@ class OrganizationFields(Fields):
     )
     ref: str | None = Field(default=None, max_length=200, description="Your own identifier.")
     settings: dict[str, Any] = json_object()
-    """Thresholds of the analysis, such as ``auto_logoff_max`` in minutes; absent ones take the catalogue's default."""
+    """Thresholds of the analysis, such as ``auto_logoff_max`` in minutes; absent ones take the catalogue's default. And
+    ``sla``: days to treat a risk, by level, where they differ from the tenant's."""
     prior_analysis: dict[str, Any] | None = json_or_unknown()
     """The last analysis made before Bitewing: ``approved_on``, ``version``, ``approver_role`` and its open ``risks``."""
     facts: dict[str, Any] = json_object()
@@ -78,10 +80,14 @@ def _checked(fields: OrganizationFields, *, settings: Mapping[str, Any], prior_a
 
 
 def _thresholds(settings: Mapping[str, Any]) -> dict[str, Any]:
-    accepted = accept_settings(settings, of="setting", at="/settings")
+    """What the vocabulary knows, and beside it ``sla``: by when risks are treated here, where the tenant's policy differs."""
+    thresholds = {name: value for name, value in settings.items() if name != "sla"}
+    accepted = accept_settings(thresholds, of="setting", at="/settings")
     negative = [name for name, value in accepted.items() if value < 0]
     if negative:
         raise Invalid([Fault(f"/settings/{name}", "not_allowed", "A threshold is zero or more.") for name in negative])
+    if settings.get("sla") is not None:
+        accepted["sla"] = accept_sla(settings["sla"], at="/settings/sla")
     return accepted
 
 

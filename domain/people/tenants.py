@@ -13,6 +13,7 @@ from domain.database import Database
 from domain.errors import Invalid
 from domain.events import differences, emit
 from domain.people.session_policy import check_policy
+from domain.remediation.sla import accept_sla
 from domain.tenancy import NOBODYS_TENANT, Fields, TenantSession, Wall, instant, json_object, one_of
 
 
@@ -77,6 +78,8 @@ async def change_tenant(session: TenantSession, tenant: Tenant, fields: TenantFi
         raise Invalid.one("/settings/agreement_reminders_to", "invalid", "This must be an e-mail address.")
     before = {name: getattr(tenant, name) for name in TenantFields.model_fields}
     after = fields.model_dump()
+    if after["settings"].get("sla") is not None:
+        after["settings"] = {**after["settings"], "sla": accept_sla(after["settings"]["sla"], at="/settings/sla")}
     changed = differences(before, after)
     if changed:
         for name, value in after.items():

@@ -4,10 +4,11 @@ Whoever did the work never verifies it. A person of the practice's staff sees an
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlmodel import Field, col, select
+from sqlmodel import Field, col, func, select
 
 from domain.access import Principal, Role
 from domain.clock import now
@@ -18,6 +19,7 @@ from domain.inventory.organizations import Organization
 from domain.people.acting import acting_member
 from domain.people.assignees import refuse_unfit_assignee
 from domain.records import change, said
+from domain.remediation.grouping import untreated_in
 from domain.remediation.tasks import Task, TaskComment, TaskFields, TaskFinding, TaskStatus
 from domain.sra.findings import Finding
 from domain.sra.levels import Level, risk_level
@@ -31,6 +33,14 @@ class TaskDraft(TaskFields):
 
     finding_ids: list[UUID] = Field(
         default_factory=list, max_length=MOST_FINDINGS, description="The findings it treats, all of the same organization."
+    )
+
+
+class PlannedTask(TaskDraft):
+    group: str | None = Field(
+        default=None,
+        max_length=300,
+        description="Treat every open finding of this piece of work that has no task yet; see finding-groups.",
     )
 
 
@@ -75,12 +85,16 @@ def refuse_stranger(task: Task, principal: Principal) -> None:
 # --- planning --------------------------------------------------------------------------------------------------------
 
 
-async def plan(session: TenantSession, organization: Organization, draft: TaskDraft) -> Task:
+async def plan(session: TenantSession, organization: Organization, draft: PlannedTask) -> Task:
     """Put a task on the plan of an organization."""
-    fields = draft.model_dump(exclude={"finding_ids"})
+    fields = draft.model_dump(exclude={"finding_ids", "group"})
     suspected = await keep_patients_out(session, fields)
     finding_ids = list(dict.fromkeys(draft.finding_ids))
     await _refuse_absent_findings(session, organization.id, draft.finding_ids)
+    if draft.group is not None:
+        finding_ids = list(dict.fromkeys([*finding_ids, *await untreated_in(session, organization, draft.group)]))
+    if draft.due_on is None:
+        fields["due_on"] = await _earliest_due(session, finding_ids)
     await refuse_unfit_assignee(session, organization.id, draft.assignee_id)
     task = await session.save(Task(**fields, organization_id=organization.id))
     await _link(session, task, finding_ids)
@@ -93,7 +107,18 @@ async def plan(session: TenantSession, organization: Organization, draft: TaskDr
 async def plan_for(session: TenantSession, finding: Finding, draft: TaskDraft) -> Task:
     """Put a task on the plan that treats this finding, and perhaps others with it."""
     organization = await session.fetch(Organization, finding.organization_id)
-    return await plan(session, organization, draft.model_copy(update={"finding_ids": [finding.id, *draft.finding_ids]}))
+    said = {**draft.model_dump(), "finding_ids": [finding.id, *draft.finding_ids][:MOST_FINDINGS]}
+    return await plan(session, organization, PlannedTask.model_validate(said))
+
+
+async def _earliest_due(session: TenantSession, finding_ids: Sequence[UUID]) -> date | None:
+    """Work that treats several risks is due with the first of them."""
+    if not finding_ids:
+        return None
+    due: Any = select(func.min(col(Finding.due_on))).where(
+        col(Finding.tenant_id) == session.tenant_id, col(Finding.id).in_(set(finding_ids))
+    )
+    return (await session.execute(due)).scalar_one()
 
 
 async def revise(session: TenantSession, task: Task, changes: TaskChanges) -> Task:
@@ -164,7 +189,21 @@ async def verify(session: TenantSession, task: Task, fields: VerificationFields)
     if fields.residual_likelihood is not None and fields.residual_impact is not None:
         task.residual_likelihood, task.residual_impact = fields.residual_likelihood, fields.residual_impact
         task.residual_level = risk_level(likelihood=fields.residual_likelihood, impact=fields.residual_impact)
+        await _record_residual(session, task)
     return await _done(session, "task.verified", task, before, note=fields.note, suspected=suspected)
+
+
+async def _record_residual(session: TenantSession, task: Task) -> None:
+    """What is left of each risk that the work has treated."""
+    treated = {link.finding_id for link in await _links(session, task)}
+    statement = select(Finding).where(col(Finding.id).in_(treated)).order_by(col(Finding.id)).with_for_update()
+    for finding in (await session.execute(statement)).scalars():
+        before = finding.residual_level
+        finding.residual_likelihood, finding.residual_impact = task.residual_likelihood, task.residual_impact
+        finding.residual_level = task.residual_level
+        if before != finding.residual_level:
+            told = {"residual_level": {"from": before, "to": finding.residual_level}, "task_id": task.id}
+            emit(session, "finding.updated", finding, told)
 
 
 def _refuse_half_a_rating(fields: VerificationFields) -> None:

@@ -6,11 +6,10 @@ Any other decision withdraws what was asked, and brings a rejected or accepted r
 
 from collections.abc import Mapping
 from datetime import date
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlmodel import Field, col, select
+from sqlmodel import col, select
 
 from domain.access import Permission, Principal
 from domain.clock import now, rfc3339, today
@@ -18,63 +17,35 @@ from domain.database import tenant_session
 from domain.errors import Conflict, Fault, Forbidden, Invalid
 from domain.events import differences, emit
 from domain.free_text import keep_patients_out
+from domain.inventory.organizations import Organization
 from domain.people.acting import acting_member
 from domain.people.tenants import all_tenants
+from domain.remediation.due_dates import set_due, sla_of
 from domain.runtime import Runtime
-from domain.sra.findings import Finding, FindingStatus, Treatment
+from domain.sra.catalogue import catalogue
+from domain.sra.decisions import AcceptanceState, AcceptanceStep, DecisionFields, DecisionKind, refuse_out_of_place
+from domain.sra.findings import Finding, FindingOrigin, FindingStatus, Treatment
 from domain.sra.levels import Level, risk_level
-from domain.tenancy import SYSTEM, Fields, TenantSession, Wall
-
-
-class DecisionKind(StrEnum):
-    confirm = "confirm"
-    adjust = "adjust"
-    reject = "reject"
-    reduce = "reduce"
-    transfer = "transfer"
-    avoid = "avoid"
-    accept = "accept"
-
-
-class AcceptanceStep(StrEnum):
-    requested = "requested"
-    approved = "approved"
-    expired = "expired"
-
-
-class AcceptanceState(StrEnum):
-    """Where the acceptance on a finding stands. ``lapsed``: asked for or given once, and no longer good."""
-
-    requested = "requested"
-    approved = "approved"
-    lapsed = "lapsed"
-
-
-class DecisionFields(Fields):
-    kind: DecisionKind
-    reason: str | None = Field(
-        default=None, min_length=1, max_length=4000, description="Required to adjust, to reject and to ask for acceptance."
-    )
-    likelihood: Level | None = Field(default=None, description="With `adjust`: at least one of likelihood and impact.")
-    impact: Level | None = None
-    expires_on: date | None = Field(
-        default=None, description="With `accept`: the last day on which the risk is accepted. Required to ask for it."
-    )
-    current_measures: str | None = Field(
-        default=None, min_length=1, max_length=4000, description="What is in place against this risk already."
-    )
+from domain.sra.suggestions import adjusted as adjusted_likelihood
+from domain.tenancy import SYSTEM, TenantSession, Wall
 
 
 async def decide(session: TenantSession, finding: Finding, fields: DecisionFields, *, by: Principal) -> Finding:
     """Record a decision. What it changes is in the event; what was said stays with the finding."""
     member_id = acting_member(session)
-    _refuse_out_of_place(fields)
+    refuse_out_of_place(fields)
     suspected = await keep_patients_out(session, {"reason": fields.reason, "current_measures": fields.current_measures})
     await session.refresh(finding, with_for_update=True)
-    if finding.status == FindingStatus.resolved:
+    if finding.status == FindingStatus.resolved and not _brings_back(finding, fields):
         raise Conflict("This risk is resolved: there is nothing to decide unless it comes back.", code="finding_resolved")
+    if fields.kind is DecisionKind.resolve and finding.origin != FindingOrigin.manual:
+        raise Conflict(
+            "Only a risk written by hand is resolved by a decision. This one is resolved when the facts or answers say so.",
+            code="not_manual",
+        )
     before = _standing(finding)
     step = _carry_out(finding, fields, by=by, member_id=member_id)
+    set_due(finding, await sla_of(session, await session.fetch(Organization, finding.organization_id)))
     if fields.current_measures is not None:
         finding.current_measures = fields.current_measures
     _remember(finding, fields, step=step, member_id=member_id)
@@ -102,6 +73,7 @@ async def reopen_expired(session: TenantSession, *, on: date) -> int:
     for finding in expired:
         before = _standing(finding)
         _reopen(finding)
+        set_due(finding, await sla_of(session, await session.fetch(Organization, finding.organization_id)))
         _append(finding, {"kind": DecisionKind.accept.value, "step": AcceptanceStep.expired.value})
         emit(session, "finding.reopened", finding, differences(before, _standing(finding)))
     await session.flush()
@@ -124,28 +96,9 @@ def acceptance_state(finding: Finding) -> AcceptanceState | None:
     return AcceptanceState.requested if _request(finding) else AcceptanceState.lapsed
 
 
-# --- before anything is looked at ------------------------------------------------------------------------------------
-
-_NEEDS_REASON = {DecisionKind.adjust, DecisionKind.reject}
-_ONLY_WITH = {
-    "likelihood": DecisionKind.adjust,
-    "impact": DecisionKind.adjust,
-    "expires_on": DecisionKind.accept,
-}
-
-
-def _refuse_out_of_place(fields: DecisionFields) -> None:
-    faults = [
-        Fault(f"/{name}", "not_with_this_kind", f"This is said with {kind.value!r} only.")
-        for name, kind in _ONLY_WITH.items()
-        if getattr(fields, name) is not None and fields.kind is not kind
-    ]
-    if fields.kind in _NEEDS_REASON and fields.reason is None:
-        faults.append(Fault("/reason", "missing", f"To {fields.kind.value} a risk, say why."))
-    if fields.kind is DecisionKind.adjust and fields.likelihood is None and fields.impact is None:
-        faults.append(Fault("/likelihood", "missing", "Give the new likelihood, the new impact, or both."))
-    if faults:
-        raise Invalid(faults)
+def _brings_back(finding: Finding, fields: DecisionFields) -> bool:
+    """A risk written by hand that was resolved by mistake is there again when somebody confirms it."""
+    return finding.origin == FindingOrigin.manual and fields.kind is DecisionKind.confirm
 
 
 # --- what each kind does ---------------------------------------------------------------------------------------------
@@ -157,6 +110,10 @@ def _carry_out(finding: Finding, fields: DecisionFields, *, by: Principal, membe
     _forget(finding, "acceptance")
     if fields.kind is DecisionKind.reject:
         finding.status = FindingStatus.rejected
+        finding.treatment = None
+    elif fields.kind is DecisionKind.resolve:
+        finding.status = FindingStatus.resolved
+        finding.resolved_at = now()
         finding.treatment = None
     else:
         _reopen(finding)
@@ -173,6 +130,8 @@ def _reopen(finding: Finding) -> None:
     if finding.status != FindingStatus.open:
         finding.status = FindingStatus.open
         finding.reopened_at = now()
+        finding.resolved_at = None
+        finding.residual_likelihood = finding.residual_impact = finding.residual_level = None
         _forget(finding, "reason")
     if finding.treatment == Treatment.accept:
         finding.treatment = None
@@ -182,6 +141,9 @@ def _adjust(finding: Finding, fields: DecisionFields, *, member_id: UUID) -> Non
     """Rate anew. The next evaluation keeps this rating; what the rules had said is kept beside it."""
     earlier: Mapping[str, Any] = finding.decision.get("adjusted") or {}
     base = earlier.get("base") or _rating(finding)
+    applied = list(dict.fromkeys(fields.apply or ()))
+    if applied:
+        finding.likelihood = adjusted_likelihood(Level(base["likelihood"]), applied, catalogue())
     finding.likelihood = fields.likelihood or finding.likelihood
     finding.impact = fields.impact or finding.impact
     finding.level = risk_level(likelihood=finding.likelihood, impact=finding.impact)
@@ -193,6 +155,7 @@ def _adjust(finding: Finding, fields: DecisionFields, *, member_id: UUID) -> Non
         "by": str(member_id),
         "at": rfc3339(now()),
         "base": base,
+        "applied": [each.value for each in applied],
     }
     _set(finding, adjusted=adjusted)
 
@@ -280,6 +243,7 @@ def _remember(finding: Finding, fields: DecisionFields, *, step: AcceptanceStep 
         "reason": fields.reason,
         "expires_on": fields.expires_on.isoformat() if fields.expires_on else None,
         "current_measures": fields.current_measures,
+        "applied": [each.value for each in fields.apply or ()],
         "by": str(member_id),
     }
     _append(finding, entry)

@@ -14,6 +14,8 @@ from sqlmodel import col, func, select
 from domain.clock import now
 from domain.events import emit
 from domain.inventory.organizations import Organization
+from domain.remediation.due_dates import set_due, sla_of
+from domain.remediation.sla import SlaPolicy
 from domain.sra import evaluation as rules_said
 from domain.sra.answering import refuse_unless_open
 from domain.sra.answers import Gap, GapKind, is_gap
@@ -24,6 +26,7 @@ from domain.sra.evaluation import Evaluation
 from domain.sra.findings import Basis, Finding, FindingOrigin, FindingStatus
 from domain.sra.levels import Level, risk_level
 from domain.sra.proposals import outcomes_of, propose
+from domain.sra.suggestions import Circumstances
 from domain.sra.world_rows import Surroundings, read_world
 from domain.tenancy import TenantSession
 
@@ -55,7 +58,8 @@ async def evaluate_assessment(
         around = await read_world(session, organization, as_of=as_of, assessment=assessment, catalogue=book)
         result = evaluate(around.world, book)
     gaps = await _gaps(session, assessment, book)
-    found = [_from_rule(each, book, around) for each in result.findings]
+    circumstances = Circumstances(around.world, book, around.provenance)
+    found = [_from_rule(each, book, around, circumstances) for each in result.findings]
     found += [_from_gap(topic, gap) for topic, gap in gaps if not _shown_by_a_rule(topic, result)]
     await _settle(session, organization, found, result, assessment_id=assessment.id)
     assessment.evaluated_at = now()
@@ -86,7 +90,8 @@ async def settle_rules(session: TenantSession, organization: Organization, *, re
     around = await read_world(session, organization, as_of=as_of, assessment=assessment, catalogue=book)
     rules = rules_reading(book, reading)
     result = evaluate(around.world, book, only=rules)
-    found = [_from_rule(each, book, around) for each in result.findings]
+    circumstances = Circumstances(around.world, book, around.provenance)
+    found = [_from_rule(each, book, around, circumstances) for each in result.findings]
     assessment_id = assessment.id if assessment else None
     await _settle(session, organization, found, result, assessment_id=assessment_id, rules=rules)
 
@@ -128,7 +133,7 @@ def _shown_by_a_rule(topic: Topic, result: Evaluation) -> bool:
     return any(result.outcomes[rule].fired for rule in topic.threat_rules)
 
 
-def _from_rule(each: rules_said.Finding, book: Catalogue, around: Surroundings) -> Found:
+def _from_rule(each: rules_said.Finding, book: Catalogue, around: Surroundings, circumstances: Circumstances) -> Found:
     threat = book.threat_by_id[each.rule]
     kind, _, identifier = each.subject.partition(":")
     values = {
@@ -156,6 +161,7 @@ def _from_rule(each: rules_said.Finding, book: Catalogue, around: Surroundings) 
             ],
         },
         "missing_facts": list(each.facts),
+        "suggestions": [one.as_json() for one in circumstances.suggest(each)],
     }
     return Found(f"{each.rule}:{each.subject}", values)
 
@@ -181,6 +187,7 @@ def _from_gap(topic: Topic, gap: Gap) -> Found:
         "basis": Basis.unknown if gap.kind is GapKind.unknown else Basis.answer,
         "facts": {},
         "missing_facts": [],
+        "suggestions": [],
     }
     return Found(f"topic:{topic.id}", values)
 
@@ -195,6 +202,7 @@ async def _settle(
     rules: frozenset[str] | None = None,
 ) -> None:
     """Lay what was found over what is known. ``rules``: only these were asked, so only their findings can be gone."""
+    policy = await sla_of(session, organization)
     statement = select(Finding).where(
         col(Finding.organization_id) == organization.id, col(Finding.origin) != FindingOrigin.manual
     )
@@ -206,10 +214,10 @@ async def _settle(
     fresh: list[Finding] = []
     for each in found:
         if each.key in known:
-            _update(session, known[each.key], each, assessment_id)
+            _update(session, known[each.key], each, assessment_id, policy)
         else:
             number += 1
-            fresh.append(_open(each, organization, assessment_id, number))
+            fresh.append(_open(each, organization, assessment_id, number, policy))
     session.add_all(fresh)
     await session.flush()
     for finding in fresh:
@@ -219,11 +227,13 @@ async def _settle(
         if key not in seen and finding.status != FindingStatus.resolved and not _in_doubt(finding, result):
             finding.status = FindingStatus.resolved
             finding.resolved_at = now()
+            finding.due_on = None
             emit(session, "finding.resolved", finding, {"level": finding.level, "rule_id": finding.rule_id})
     await session.flush()
 
 
-def _open(each: Found, organization: Organization, assessment_id: UUID | None, number: int) -> Finding:
+def _open(each: Found, organization: Organization, assessment_id: UUID | None, number: int, policy: SlaPolicy) -> Finding:
+    moment = now()
     return Finding(
         **each.values,
         organization_id=organization.id,
@@ -231,11 +241,12 @@ def _open(each: Found, organization: Organization, assessment_id: UUID | None, n
         key=each.key,
         number=number,
         level_rank=each.values["level"].rank,
-        opened_at=now(),
+        opened_at=moment,
+        due_on=policy.due_on(each.values["level"], since=moment.date()),
     )
 
 
-def _update(session: TenantSession, finding: Finding, each: Found, assessment_id: UUID | None) -> None:
+def _update(session: TenantSession, finding: Finding, each: Found, assessment_id: UUID | None, policy: SlaPolicy) -> None:
     """What a person adjusted (likelihood, impact and so the level) stays; what the facts say is brought up to date."""
     adjusted = bool(finding.decision.get("adjusted"))
     kept = {"likelihood", "impact", "level", "reason"} if adjusted else set[str]()
@@ -249,9 +260,11 @@ def _update(session: TenantSession, finding: Finding, each: Found, assessment_id
         finding.status = FindingStatus.open
         finding.resolved_at = None
         finding.reopened_at = now()
+        finding.residual_likelihood = finding.residual_impact = finding.residual_level = None
         emit(session, "finding.reopened", finding, {"level": finding.level, "rule_id": finding.rule_id})
     elif finding.level != before:
         emit(session, "finding.updated", finding, {"level": {"from": before, "to": finding.level}})
+    set_due(finding, policy)
 
 
 def _in_doubt(finding: Finding, result: Evaluation) -> bool:

@@ -1,6 +1,6 @@
 """Findings: one risk each, found by a rule, by a bad answer, or written by hand. Its identity outlives re-evaluation."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 from uuid import UUID
@@ -91,7 +91,15 @@ class Finding(OrganizationOwned, table=True):
     facts: dict[str, Any] = json_object()
     """The facts it read, with their values."""
     missing_facts: list[str] = json_list()
+    suggestions: list[dict[str, Any]] = json_list()
+    """Adjustments that the facts suggest: ``kind``, ``steps`` and ``reason``. They count when a person applies them."""
     current_measures: str | None = None
+    due_on: date | None = None
+    """By when it is to be treated, by the policy that held when it was last evaluated; None unless it is open."""
+    residual_likelihood: Level | None = one_of(Level, default=None)
+    residual_impact: Level | None = one_of(Level, default=None)
+    residual_level: Level | None = one_of(Level, default=None)
+    """What is left of it, as the practice saw it when it verified the work; forgotten when the risk comes back."""
     status: FindingStatus = one_of(FindingStatus, default=FindingStatus.open)
     treatment: Treatment | None = one_of(Treatment, default=None)
     decision: dict[str, Any] = json_object()

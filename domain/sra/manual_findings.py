@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlmodel import Field, col, func, select
 
-from domain.clock import new_id, now
+from domain.clock import new_id, now, today
 from domain.errors import Conflict, Fault, Invalid
 from domain.events import emit
 from domain.free_text import keep_patients_out
@@ -24,6 +24,7 @@ from domain.inventory.remote_accesses import RemoteAccess
 from domain.inventory.segments import Segment
 from domain.inventory.systems import System
 from domain.records import change
+from domain.remediation.due_dates import sla_of
 from domain.sra.assessments import Assessment, AssessmentStatus
 from domain.sra.catalogue import catalogue
 from domain.sra.findings import Basis, Finding, FindingOrigin
@@ -96,6 +97,7 @@ async def write_down(session: TenantSession, organization: Organization, fields:
     subject_id, subject_name = await _subject(session, organization, fields)
     identifier = new_id()
     level = risk_level(likelihood=fields.likelihood, impact=fields.impact)
+    policy = await sla_of(session, organization)
     finding = await session.save(
         Finding(
             **texts,
@@ -115,6 +117,7 @@ async def write_down(session: TenantSession, organization: Organization, fields:
             level_rank=level.rank,
             basis=Basis.judgement,
             opened_at=now(),
+            due_on=policy.due_on(level, since=today()),
         )
     )
     emit(session, "finding.opened", finding, {"level": level, "origin": finding.origin, "number": finding.number})

@@ -103,6 +103,8 @@ class KnownIssue(Row):
     title: Text
     affected: Affected | None = None
     fixed_in: Text | None = None
+    known_exploited: bool = False
+    """Listed by its source as used in attacks; only then is it said."""
     cve: Texts
     source: Text
 

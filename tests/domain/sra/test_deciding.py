@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from domain.clock import now, rfc3339, today
-from domain.sra.deciding import AcceptanceState, acceptance_state
+from domain.sra.deciding import acceptance_state
+from domain.sra.decisions import AcceptanceState
 from domain.sra.findings import Basis, Finding, FindingOrigin, FindingStatus
 from domain.sra.levels import Level
 
