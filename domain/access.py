@@ -31,6 +31,8 @@ class Permission(StrEnum):
     billing_read = "billing:read"
     billing_write = "billing:write"
     catalogue_read = "catalogue:read"
+    connections_read = "connections:read"
+    connections_write = "connections:write"
     devices_read = "devices:read"
     devices_write = "devices:write"
     documents_read = "documents:read"
@@ -94,7 +96,7 @@ class Role(StrEnum):
 EVERYTHING = frozenset(Permission)
 _READS = frozenset(each for each in Permission if each.endswith(":read"))
 _NOT_IN_THE_FIELD = frozenset(
-    {"api_keys", "audit", "billing", "groups", "members", "ownership", "service_accounts", "tenant", "webhooks"}
+    {"api_keys", "audit", "billing", "connections", "groups", "members", "ownership", "service_accounts", "tenant", "webhooks"}
 )  # fmt: skip
 _FIELD_WORK = (
     frozenset(each for each in Permission if each.split(":")[0] not in _NOT_IN_THE_FIELD)

@@ -1,5 +1,6 @@
 """Tenants: who pays for and runs an account. A managed service provider, or a practice that bought directly."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -62,6 +63,20 @@ async def all_tenants(database: Database) -> list[UUID]:
     """Every tenant's id, for chores. The table stands outside the wall, so this tells nothing of what they own."""
     async with database.inside(Wall(NOBODYS_TENANT), read_only=True) as connection:
         return list((await connection.execute(select(col(Tenant.id)).order_by(col(Tenant.id)))).scalars())
+
+
+_IN_TURN = """
+    select id from (
+        select id, (row_number() over (order by id) - 1) / $1::bigint as page, (count(*) over () - 1) / $1::bigint + 1 as pages
+        from tenant) as numbered
+    where page = $2::bigint % pages"""
+
+
+async def tenants_in_turn(database: Database, *, at_once: int = 1_000) -> Sequence[UUID]:
+    """Some of the tenants, other ones each minute, so that a chore which visits them stays short however many there are."""
+    minute = int(now().timestamp() // 60)
+    async with database.inside(Wall(NOBODYS_TENANT), read_only=True) as connection:
+        return (await connection.exec_driver_sql(_IN_TURN, (at_once, minute))).scalars().all()
 
 
 async def own(session: TenantSession, *, lock: bool = False) -> Tenant:

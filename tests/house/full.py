@@ -27,6 +27,7 @@ from tests.makers import (
     make_assessment,
     make_baa,
     make_backup,
+    make_connection,
     make_device,
     make_document,
     make_engagement,
@@ -36,6 +37,7 @@ from tests.makers import (
     make_import,
     make_incident,
     make_location,
+    make_mapping,
     make_partner,
     make_policy,
     make_remote_access,
@@ -244,3 +246,17 @@ async def _account(house: House, full: FullHouse) -> None:
     endpoint = (await make_webhook_endpoint(by, url=f"https://hooks.example.com/{mark}", enabled=False))["id"]
     delivery = expect(await by.post(f"/webhook-endpoints/{endpoint}/test"), 202)
     full.ids["webhook_endpoint_id"], full.ids["delivery_id"] = endpoint, delivery["id"]
+    await _ticketing(full)
+
+
+async def _ticketing(full: FullHouse) -> None:
+    """Two desks, because a task has one ticket in each."""
+    by, ids = full.owner, full.ids
+    for path in (f"/tasks/{ids['task_id']}/tickets", f"/findings/{ids['finding_id']}/tickets"):
+        ids["connection_id"] = connection = (await make_connection(by, name=f"Desk {full.mark}"))["id"]
+        target = {"queue": f"Queue {full.mark}"}
+        ids["mapping_id"] = (await make_mapping(by, connection, full.organization, target=target))["id"]
+        await by.make(path, {"connection_id": connection})
+        expect(await by.post(f"/connections/{connection}/test", {"organization_id": full.organization}), 202)
+        # Off again, so that no later test's worker goes looking for what is not there.
+        expect(await by.patch(f"/connections/{connection}", {"enabled": False}), 200)
