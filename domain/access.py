@@ -151,6 +151,15 @@ def as_reach(organization_ids: Sequence[UUID | str] | None) -> Reach:
     return None if organization_ids is None else frozenset(UUID(str(each)) for each in organization_ids)
 
 
+class Withheld(StrEnum):
+    """What a session has still to do before it may do anything else."""
+
+    verification = "mfa_required"
+    """Show a second factor."""
+    enrolment = "mfa_enrolment_required"
+    """Set a second factor up."""
+
+
 @dataclass(frozen=True)
 class Principal:
     """Whoever is acting, with everything that decides what they may do."""
@@ -164,6 +173,9 @@ class Principal:
     """The addresses that the credential may be used from; none named means any."""
     ends_at: datetime | None = None
     """When the credential ends by itself. What it makes ends no later."""
+
+    withheld: Withheld | None = None
+    """Why a session may do nothing yet; then ``permissions`` is empty."""
 
     @property
     def wall(self) -> Wall:

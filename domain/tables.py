@@ -24,7 +24,9 @@ from domain.people.api_keys import ApiKey
 from domain.people.kept_answers import KeptAnswer
 from domain.people.links import OneUseLink
 from domain.people.members import Member
+from domain.people.recovery_codes import RecoveryCode
 from domain.people.seats import Seat
+from domain.people.second_factors import SecondFactor
 from domain.people.service_accounts import ServiceAccount
 from domain.people.sessions import Session
 from domain.people.tenants import Person, Tenant
@@ -48,12 +50,12 @@ from domain.vendors.standings import EngagementStanding
 from domain.vendors.vendors import Vendor
 
 TABLES: tuple[type[SQLModel], ...] = (
-    AccessRequest, Answer, AnswerEntry, ApiKey, Assessment, AuditExport, Baa, BaaReminder, Backup, Connection,
-    Delivery, DeliveryAttempt, Device, Document, Engagement, EngagementStanding, Event, EventHead, Finding, Flow,
-    Group, GroupedOrganization, HeardCallback, ImportFile, ImportRow, ImportRun, Incident, KeptAnswer, Location, Mail,
-    Mapping, Member, OneUseLink, Organization, Partner, Person, Policy, PortfolioLine, RemoteAccess, Seat, Segment,
-    ServiceAccount, Session, System, Task, TaskComment, TaskFinding, Tenant, Ticket, TicketChange, TicketComment,
-    TicketingPlace, TopicComment, TopicLink, Vendor, WebhookEndpoint, Workforce,
+    AccessRequest, Answer, AnswerEntry, ApiKey, Assessment, AuditExport, Baa, BaaReminder, Backup, Connection, Delivery,
+    DeliveryAttempt, Device, Document, Engagement, EngagementStanding, Event, EventHead, Finding, Flow, Group,
+    GroupedOrganization, HeardCallback, ImportFile, ImportRow, ImportRun, Incident, KeptAnswer, Location, Mail, Mapping,
+    Member, OneUseLink, Organization, Partner, Person, Policy, PortfolioLine, RecoveryCode, RemoteAccess, Seat,
+    SecondFactor, Segment, ServiceAccount, Session, System, Task, TaskComment, TaskFinding, Tenant, Ticket, TicketChange,
+    TicketComment, TicketingPlace, TopicComment, TopicLink, Vendor, WebhookEndpoint, Workforce,
 )  # fmt: skip
 
 metadata = SQLModel.metadata

@@ -13,7 +13,8 @@ from domain.clock import new_id, now
 from domain.database import Database
 from domain.errors import Invalid
 from domain.events import differences, emit
-from domain.people.session_policy import check_policy
+from domain.people.revocation import forget_credentials
+from domain.people.session_policy import check_policy, policy_of
 from domain.remediation.sla import accept_sla
 from domain.tenancy import NOBODYS_TENANT, Fields, TenantSession, Wall, instant, json_object, one_of
 
@@ -97,6 +98,9 @@ async def change_tenant(session: TenantSession, tenant: Tenant, fields: TenantFi
         after["settings"] = {**after["settings"], "sla": accept_sla(after["settings"]["sla"], at="/settings/sla")}
     changed = differences(before, after)
     if changed:
+        if policy_of(fields.settings) != policy_of(tenant.settings):
+            # What sessions may do without a second factor is remembered with them.
+            await forget_credentials(session, tenant.id)
         for name, value in after.items():
             setattr(tenant, name, value)
         tenant.version += 1

@@ -239,6 +239,7 @@ async def _account(house: House, full: FullHouse) -> None:
     full.ids["service_account_id"] = account
     credentials = {"email": by.email, "password": PASSWORD, "tenant_id": str(by.tenant_id)}
     signed_in = await by.make("/sessions", credentials)
+    full.ids["mfa_factor_id"] = str(new_id())
     full.ids["session_id"] = signed_in["session"]["id"]
     full.ids["audit_export_id"] = export = expect(await by.post("/audit-log/exports", {}), 202)["id"]
     await write_export(house.runtime, {"tenant_id": str(by.tenant_id), "export_id": export})

@@ -33,6 +33,13 @@ NEEDS_NO_PERMISSION = {
     "sign_out": "everybody may end the session they use",
     "rotate_session": "everybody may take a new token for the session they use",
     "change_password": "everybody may change their own",
+    "show_factor": "everybody may show a second factor of their own",
+    "challenge_passkeys": "everybody may use a passkey of their own",
+    "list_factors": "everybody may see their own",
+    "begin_factor": "everybody may set up their own",
+    "confirm_factor": "everybody may set up their own",
+    "remove_factor": "everybody may remove their own",
+    "renew_recovery_codes": "everybody may renew their own",
     "ask_for_verification": "everybody may confirm their own address",
 }
 NARROWED_MAY_NOT = {
