@@ -28,26 +28,22 @@ from domain.jobs import (
     EXPORT_AUDIT_LOG,
     FAN_OUT,
     IMPORT,
-    LOOK_AT_TICKET,
     NOTE_FOR_PERSON,
-    POLL_TICKETS,
     RENDER_REPORT,
     RESET_PASSWORD,
     REVIEW_AGREEMENTS,
     SEND_MAIL,
-    TELL_TICKET,
-    TEST_CONNECTION,
 )
 from domain.outbound import dispatch
 from domain.outbound.mail import deliver_mail, sweep_mail
 from domain.people.kept_answers import forget_old_answers
 from domain.people.personal_notes import note_for_person
 from domain.people.recovery import write_reset_letter
+from domain.remediation import clocks
 from domain.runtime import Runtime
 from domain.sra import report_files
 from domain.sra.deciding import reopen_all_expired
 from domain.tenancy import NOBODYS_TENANT, Wall
-from domain.ticketing import hearing, polling, telling, trying
 from domain.vendors import reminders, standings
 
 log = structlog.get_logger()
@@ -64,10 +60,6 @@ JOBS: dict[str, Handler] = {
     REVIEW_AGREEMENTS: standings.review_agreements,
     NOTE_FOR_PERSON: note_for_person,
     RESET_PASSWORD: write_reset_letter,
-    TELL_TICKET: telling.tell,
-    LOOK_AT_TICKET: hearing.look,
-    POLL_TICKETS: polling.poll,
-    TEST_CONNECTION: trying.try_out,
 }
 """Every kind of job and what does it. The payload is what ``domain.jobs.enqueue`` was given, with the tenant's id."""
 
@@ -233,12 +225,12 @@ async def _pause(ended: asyncio.Event, length: timedelta) -> None:
 CHORES: tuple[Chore, ...] = (
     Chore("webhooks.sweep", timedelta(minutes=1), dispatch.sweep),
     Chore("imports.sweep", timedelta(minutes=1), import_jobs.sweep),
-    Chore("tickets.sweep", timedelta(minutes=1), polling.sweep),
     Chore("queue.prune_log", timedelta(hours=1), prune_queue_log),
     Chore("mail.sweep", timedelta(hours=1), sweep_mail),
     Chore("audit_log.months", audit_partitions.EVERY, audit_partitions.make_months_ahead),
     Chore("answers.forget", timedelta(hours=1), forget_old_answers),
     Chore("agreements.remind", timedelta(minutes=10), reminders.remind_all),
     Chore("agreements.review", timedelta(minutes=10), standings.review_daily),
+    Chore("clocks.tell", timedelta(hours=1), clocks.tell_all),
     Chore("acceptances.reopen", timedelta(hours=1), reopen_all_expired),
 )

@@ -186,6 +186,14 @@ async def make_incident(by: Caller, organization: str, **fields: Any) -> dict[st
     return await by.make(f"/organizations/{organization}/incidents", body)
 
 
+async def make_disposal(by: Caller, device: str, **fields: Any) -> dict[str, Any]:
+    words = dict.fromkeys(("media_type", "verification", "performed_by"), "As seen on site.")
+    return await by.make(
+        f"/devices/{device}/disposal",
+        {"disposed_on": "2026-01-05", "method": "destroy", "held_images": False, **words, **fields},
+    )
+
+
 async def make_access_request(by: Caller, organization: str, **fields: Any) -> dict[str, Any]:
     return await by.make(f"/organizations/{organization}/access-requests", {"received_on": "2026-01-05", **fields})
 
@@ -259,13 +267,3 @@ async def make_service_account(by: Caller, **fields: Any) -> dict[str, Any]:
 
 async def make_webhook_endpoint(by: Caller, **fields: Any) -> dict[str, Any]:
     return await by.make("/webhook-endpoints", {"url": "https://hooks.example.com/bitewing", **fields})
-
-
-async def make_connection(by: Caller, **fields: Any) -> dict[str, Any]:
-    body = {"product": "request_tracker", "base_url": "https://rt.example.com", "credentials": {"token": "1-2-3"}}
-    return await by.make("/connections", {"name": _name("Desk"), **body, **fields})
-
-
-async def make_mapping(by: Caller, connection: str, organization: str, **fields: Any) -> dict[str, Any]:
-    body = {"organization_id": organization, "target": {"queue": "Practices"}, **fields}
-    return await by.make(f"/connections/{connection}/mappings", body)

@@ -12,14 +12,27 @@ from sqlmodel import col
 from api.door import Changes, Inside, ThisOrganization, door_router, may, merged, patch_of, this
 from api.pages import Listing, Page, PagedAndSorted, constant, filters_of
 from domain.access import Permission
+from domain.clock import today
 from domain.records import archive
 from domain.remediation import incidents
-from domain.remediation.incidents import DAYS_FOR_NOTICE, BreachFactor, Incident, IncidentFields
+from domain.remediation.clocks import Applies, ClockName, State, clocks_of
+from domain.remediation.incidents import DAYS_FOR_NOTICE, BreachFactor, Exclusion, Incident, IncidentFields
 
 router = door_router("incidents")
 Reader = Annotated[Inside, may(Permission.incidents_read)]
 Writer = Annotated[Inside, may(Permission.incidents_write)]
 ThisIncident = Annotated[Incident, this(Incident)]
+
+
+class ClockOut(BaseModel):
+    key: ClockName
+    title: str
+    citation: str
+    due_on: date
+    applies: Applies
+    """``presumed`` until it is decided whether this is a breach, ``unknown`` while a count is missing."""
+    done_on: date | None
+    state: State
 
 
 class IncidentOut(BaseModel):
@@ -31,6 +44,14 @@ class IncidentOut(BaseModel):
         description="If this is a breach of unsecured information: the last day to notify, 45 CFR 164.404(b)."
     )
     affected_count: int | None
+    affected_by_state: dict[str, int]
+    is_breach: bool | None
+    """Null: not decided, and presumed to be a breach, 45 CFR 164.402(2)."""
+    exclusion: Exclusion | None
+    secured: bool | None
+    individuals_notified_on: date | None
+    hhs_notified_on: date | None
+    media_notified_on: date | None
     closed_on: date | None
     breach_decision: str | None
     assessment: dict[BreachFactor, str]
@@ -71,6 +92,12 @@ async def list_incidents(
 @router.post("/organizations/{organization_id}/incidents", status_code=201, response_model=IncidentOut)
 async def report_incident(by: Writer, organization: ThisOrganization, fields: IncidentFields) -> Incident:
     return by.tag(await incidents.report(by.session, organization, fields))
+
+
+@router.get("/incidents/{incident_id}/clocks", response_model=list[ClockOut])
+async def read_clocks(by: Reader, incident: ThisIncident) -> list[ClockOut]:
+    """What the breach rules ask to be done about it, and until when."""
+    return [ClockOut(**vars(each), state=each.state(today())) for each in clocks_of(incident)]
 
 
 @router.get("/incidents/{incident_id}", response_model=IncidentOut)

@@ -9,6 +9,7 @@ from sqlalchemy import Index, UniqueConstraint, text
 from sqlmodel import Field
 
 from domain.clock import today
+from domain.errors import Conflict
 from domain.inventory.device_os import OsSupport, recognize, support
 from domain.inventory.kinds import AssetStatus, DeviceKind, Encryption
 from domain.inventory.organizations import Organization
@@ -107,6 +108,9 @@ async def enroll(session: TenantSession, organization: Organization, fields: Dev
 async def describe(session: TenantSession, device: Device, fields: DeviceFields) -> Device:
     """Change what is said of a device. What an import recognised, from more than we keep, stays until a person speaks
     of the operating system."""
+    if fields.status is AssetStatus.disposed and device.status is not AssetStatus.disposed:
+        detail = f"Say how it was made unreadable: POST /v1/devices/{device.id}/disposal."
+        raise Conflict(detail, code="disposal_not_recorded")
     await _refuse_what_is_not_there(session, device.organization_id, fields, before=device.facts)
     spoken_of = any(getattr(fields, name) != getattr(device, name) for name in ("os_name", "os_edition", "os_build"))
     return await change(session, device, {**fields.model_dump(), **(_system(fields) if spoken_of else {})})

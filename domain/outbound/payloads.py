@@ -35,15 +35,16 @@ _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{64}")
 _PLAIN = (bool, int, UUID, NoneType)
 _CODES = frozenset(
     {
+        ("access_request", "due_on"),
         ("answer", "state"),
         ("answer", "topic_id"),
         ("assessment", "edition"),
         ("assessment", "role"),
-        ("connection", "product"),
         ("engagement", "decision"),
         ("engagement", "reason_code"),
         ("finding", "rule_id"),
         ("finding", "topic_id"),
+        ("incident", "due_on"),
         ("mail", "failure"),
         ("webhook_endpoint", "disabled_reason"),
     }

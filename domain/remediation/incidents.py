@@ -1,4 +1,8 @@
-"""Incidents: security incidents and suspected breaches, small but with the dates that the clocks run from."""
+"""Incidents: security incidents and suspected breaches, small but with the dates that the clocks run from.
+
+An impermissible use or disclosure is presumed to be a breach, 45 CFR 164.402(2): so the clocks run until somebody decides
+that it is none, and that decision needs the four factors, an exclusion, or information that was secured.
+"""
 
 from datetime import date, timedelta
 from enum import StrEnum
@@ -9,13 +13,21 @@ from sqlalchemy import UniqueConstraint
 from sqlmodel import Field
 
 from domain.clock import today
-from domain.errors import Invalid
+from domain.errors import Fault, Invalid
 from domain.inventory.organizations import Organization
 from domain.records import change, create
-from domain.tenancy import Archivable, Fields, OrganizationOwned, TenantSession, json_object, organization_table
+from domain.tenancy import Archivable, Fields, OrganizationOwned, TenantSession, json_object, one_of, organization_table
 
 DAYS_FOR_NOTICE = 60
-"""45 CFR 164.404(b), counted from discovery."""
+"""45 CFR 164.404(b): calendar days from discovery, and without unreasonable delay."""
+
+
+class Exclusion(StrEnum):
+    """What 45 CFR 164.402(1) takes out of the meaning of breach."""
+
+    workforce_in_good_faith = "workforce_in_good_faith"
+    between_authorized_persons = "between_authorized_persons"
+    could_not_be_retained = "could_not_be_retained"
 
 
 class BreachFactor(StrEnum):
@@ -30,11 +42,24 @@ class BreachFactor(StrEnum):
 class IncidentFields(Fields):
     what: str = Field(min_length=1, max_length=4000, description="What happened, without names of patients.")
     discovered_on: date
-    affected_count: int | None = Field(default=None, ge=0, le=2_000_000_000)
+    affected_count: int | None = Field(default=None, ge=0, le=2_000_000_000, description="Individuals. Null: not known.")
+    affected_by_state: dict[Annotated[str, StringConstraints(pattern="^[A-Z]{2}$")], Annotated[int, Field(ge=0)]] = (
+        json_object()
+    )
+    """Affected residents of each State, by its postal code: more than 500 of one call for the media, 45 CFR 164.406."""
+    is_breach: bool | None = Field(default=None, description="Null: not decided, so it is presumed to be one, 164.402(2).")
+    exclusion: Exclusion | None = one_of(Exclusion, default=None)
+    secured: bool | None = Field(
+        default=None, description="The information was unusable to others as HHS guidance asks, 164.402 (unsecured)."
+    )
+    individuals_notified_on: date | None = None
+    hhs_notified_on: date | None = None
+    media_notified_on: date | None = None
     closed_on: date | None = None
     breach_decision: str | None = Field(default=None, max_length=4000)
     assessment: dict[BreachFactor, Annotated[str, StringConstraints(min_length=1, max_length=4000)]] = json_object()
-    """The four factors of 45 CFR 164.402(2), as text each."""
+    """The four factors of 45 CFR 164.402(2), as text each: (i) nature and extent, with the likelihood of re-identification;
+    (ii) the unauthorized person; (iii) whether it was actually acquired or viewed; (iv) the extent of mitigation."""
     ref: str | None = Field(default=None, max_length=200)
 
 
@@ -44,7 +69,7 @@ class Incident(IncidentFields, OrganizationOwned, Archivable, table=True):
 
     @property
     def notice_due_on(self) -> date:
-        """The last day for telling those affected, if this is a breach of unsecured information."""
+        """The last day for telling those affected, if this is a breach of unsecured information: 45 CFR 164.404(b)."""
         return self.discovered_on + timedelta(days=DAYS_FOR_NOTICE)
 
 
@@ -65,3 +90,16 @@ def _in_order(fields: IncidentFields) -> None:
         raise Invalid.one("/discovered_on", "in_future", "This day has not come yet, in any time zone.")
     if fields.closed_on is not None and fields.closed_on < fields.discovered_on:
         raise Invalid.one("/closed_on", "before_start", "An incident cannot be closed before it was discovered.")
+    faults = [
+        Fault(f"/{name}", "before_start", "Nobody can be told before it was discovered.")
+        for name in ("individuals_notified_on", "hhs_notified_on", "media_notified_on")
+        if getattr(fields, name) is not None and getattr(fields, name) < fields.discovered_on
+    ]
+    if fields.is_breach is False and not (fields.exclusion or fields.secured or set(BreachFactor) <= set(fields.assessment)):
+        detail = (
+            "Presumed to be a breach unless a low probability of compromise is shown, 45 CFR 164.402(2): write out all four "
+            "factors in `assessment`, or name the `exclusion`, or say that the information was `secured`."
+        )
+        faults.append(Fault("/is_breach", "not_shown", detail))
+    if faults:
+        raise Invalid(faults)

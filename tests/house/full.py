@@ -27,8 +27,8 @@ from tests.makers import (
     make_assessment,
     make_baa,
     make_backup,
-    make_connection,
     make_device,
+    make_disposal,
     make_document,
     make_engagement,
     make_finding,
@@ -37,7 +37,6 @@ from tests.makers import (
     make_import,
     make_incident,
     make_location,
-    make_mapping,
     make_partner,
     make_policy,
     make_remote_access,
@@ -181,6 +180,9 @@ async def _inventory(full: FullHouse, *, practice: str, vendor: str, location: s
     ids["policy_id"] = (await make_policy(by, practice, **policy))["id"]
     ids["incident_id"] = (await make_incident(by, practice, what=f"A stolen laptop {mark}"))["id"]
     ids["access_request_id"] = (await make_access_request(by, practice, format=f"A disc {mark}"))["id"]
+    old = (await make_device(by, practice, name=f"Old PC {mark}"))["id"]
+    gone = {"certificate_id": document, "vendor_id": vendor, "tool": f"Shredder {mark}"}
+    ids["disposal_id"] = (await make_disposal(by, old, **gone))["id"]
     table = f"hostname,serial\nPC-{mark},S{mark}\n"
     ids["import_id"] = (await make_import(by, practice, document=table))["id"]
 
@@ -239,7 +241,6 @@ async def _account(house: House, full: FullHouse) -> None:
     full.ids["service_account_id"] = account
     credentials = {"email": by.email, "password": PASSWORD, "tenant_id": str(by.tenant_id)}
     signed_in = await by.make("/sessions", credentials)
-    full.ids["mfa_factor_id"] = str(new_id())
     full.ids["session_id"] = signed_in["session"]["id"]
     full.ids["audit_export_id"] = export = expect(await by.post("/audit-log/exports", {}), 202)["id"]
     await write_export(house.runtime, {"tenant_id": str(by.tenant_id), "export_id": export})
@@ -247,17 +248,3 @@ async def _account(house: House, full: FullHouse) -> None:
     endpoint = (await make_webhook_endpoint(by, url=f"https://hooks.example.com/{mark}", enabled=False))["id"]
     delivery = expect(await by.post(f"/webhook-endpoints/{endpoint}/test"), 202)
     full.ids["webhook_endpoint_id"], full.ids["delivery_id"] = endpoint, delivery["id"]
-    await _ticketing(full)
-
-
-async def _ticketing(full: FullHouse) -> None:
-    """Two desks, because a task has one ticket in each."""
-    by, ids = full.owner, full.ids
-    for path in (f"/tasks/{ids['task_id']}/tickets", f"/findings/{ids['finding_id']}/tickets"):
-        ids["connection_id"] = connection = (await make_connection(by, name=f"Desk {full.mark}"))["id"]
-        target = {"queue": f"Queue {full.mark}"}
-        ids["mapping_id"] = (await make_mapping(by, connection, full.organization, target=target))["id"]
-        await by.make(path, {"connection_id": connection})
-        expect(await by.post(f"/connections/{connection}/test", {"organization_id": full.organization}), 202)
-        # Off again, so that no later test's worker goes looking for what is not there.
-        expect(await by.patch(f"/connections/{connection}", {"enabled": False}), 200)

@@ -1,10 +1,16 @@
 """Incidents over HTTP: what happened, and the clocks that run from the day of discovery."""
 
-from datetime import timedelta
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
 
 from domain.clock import today
+from domain.database import tenant_session
+from domain.remediation.clocks import tell
+from domain.tenancy import SYSTEM, Wall
 from tests.api.v1.nouns import faults, it_is_behind_both_walls, it_lives
-from tests.makers import House, expect
+from tests.makers import Caller, House, expect, make_access_request, make_incident
 
 
 async def test_an_incident_lives(house: House) -> None:
@@ -78,3 +84,77 @@ async def test_an_incident_names_no_patient(house: House) -> None:
     refused = await msp.post(f"/organizations/{practice}/incidents", said)
     assert faults(refused) == {("/what", "looks_like_patient_identifier")}
     assert "448812" not in refused.text
+
+
+FACTORS = dict.fromkeys(("nature_and_extent", "unauthorized_person", "acquired_or_viewed", "mitigation"), "As written.")
+BREACH = {"what": "A server was read by strangers.", "discovered_on": "2026-10-01", "is_breach": True}
+
+
+async def clocks(by: Caller, incident: str) -> dict[str, tuple[str, str, str]]:
+    found = await by.get_json(f"/incidents/{incident}/clocks")
+    return {each["key"]: (each["citation"], each["due_on"], each["applies"]) for each in found}
+
+
+@pytest.mark.parametrize(
+    ("said", "hhs", "media"),
+    [
+        ({"affected_count": 499}, ("164.408(c)", "2027-03-01", "yes"), "no"),
+        ({"affected_count": 500}, ("164.408(b)", "2026-11-30", "yes"), "no"),
+        ({"affected_count": 501}, ("164.408(b)", "2026-11-30", "yes"), "unknown"),
+        ({"affected_count": 900, "affected_by_state": {"PA": 400, "NJ": 500}}, ("164.408(b)", "2026-11-30", "yes"), "no"),
+        ({"affected_count": 900, "affected_by_state": {"PA": 501}}, ("164.408(b)", "2026-11-30", "yes"), "yes"),
+        ({}, ("164.408(b)", "2026-11-30", "unknown"), "unknown"),
+        ({"affected_count": 3, "is_breach": None}, ("164.408(c)", "2027-03-01", "presumed"), "no"),
+        (
+            {"affected_count": 900, "is_breach": False, "exclusion": "could_not_be_retained"},
+            ("164.408(b)", "2026-11-30", "no"),
+            "no",
+        ),
+    ],
+)
+async def test_the_clocks_of_a_breach(house: House, said: dict[str, Any], hhs: tuple[str, str, str], media: str) -> None:
+    msp = await house.tenant()
+    made = await make_incident(msp, await house.organization(msp), **{**BREACH, **said})
+    found = await clocks(msp, made["id"])
+    assert found["individuals"][:2] == ("164.404(b)", "2026-11-30")
+    assert found["hhs"] == hhs
+    assert (found["media"][0], found["media"][2]) == ("164.406", media)
+
+
+async def test_no_breach_is_decided_without_the_four_factors(house: House) -> None:
+    msp = await house.tenant()
+    made = await make_incident(msp, await house.organization(msp), **{**BREACH, "is_breach": None})
+    path = f"/incidents/{made['id']}"
+    assert faults(await msp.patch(path, {"is_breach": False})) == {("/is_breach", "not_shown")}
+    three = {name: words for name, words in FACTORS.items() if name != "mitigation"}
+    assert faults(await msp.patch(path, {"is_breach": False, "assessment": three})) == {("/is_breach", "not_shown")}
+    decided = expect(await msp.patch(path, {"is_breach": False, "assessment": FACTORS}), 200)
+    assert decided["is_breach"] is False
+    early = {"individuals_notified_on": "2026-09-30"}
+    assert faults(await msp.patch(path, early)) == {("/individuals_notified_on", "before_start")}
+
+
+async def test_each_step_of_a_clock_is_told_once(house: House) -> None:
+    msp = await house.tenant()
+    practice = await house.organization(msp)
+    incident = await make_incident(msp, practice, **BREACH, affected_count=3)
+    await make_access_request(msp, practice, received_on="2026-11-01")
+    gone = await make_access_request(msp, practice, received_on="2026-11-01", closed_on="2026-11-02")
+
+    async def told(on: date) -> list[tuple[str, str]]:
+        for _ in range(2):
+            async with tenant_session(house.runtime.database, Wall(msp.tenant_id), actor=SYSTEM) as session:
+                await tell(session, on=on)
+        events = [each for each in await msp.all("/events") if each["kind"].endswith((".due_soon", ".overdue"))]
+        assert gone["id"] not in {each["subject"]["id"] for each in events}
+        return [(each["kind"], each["changes"]["clock"]["to"]) for each in events]
+
+    assert await told(date(2026, 11, 10)) == []
+    soon = [("incident.due_soon", "individuals"), ("access_request.due_soon", "access")]
+    assert await told(date(2026, 11, 20)) == soon
+    late = [*soon, ("incident.overdue", "individuals"), ("access_request.overdue", "access")]
+    assert await told(date(2026, 12, 2)) == late
+    expect(await msp.patch(f"/incidents/{incident['id']}", {"individuals_notified_on": "2026-12-03"}), 200)
+    assert await told(date(2027, 2, 20)) == [*late, ("incident.due_soon", "hhs")]
+    state = {each["key"]: each["state"] for each in await msp.get_json(f"/incidents/{incident['id']}/clocks")}
+    assert (state["individuals"], state["media"]) == ("done", "not_applicable")
