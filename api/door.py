@@ -19,7 +19,7 @@ from pydantic import BaseModel, ValidationError
 from api.credentials import Credentials
 from api.once import Once
 from api.problems import fault_at
-from domain.access import Permission, Principal
+from domain.access import Permission, Principal, Withheld
 from domain.database import tenant_session
 from domain.errors import Conflict, Fault, Forbidden, Invalid, Malformed, NotFound, PreconditionFailed
 from domain.inventory.organizations import Organization
@@ -181,6 +181,7 @@ def may(permission: Permission, *, recorded: bool = False) -> Any:
     async def check(request: Request) -> Inside:
         inside: Inside = request.state.inside
         if not inside.principal.may(permission):
+            _refuse_withheld(inside.principal)
             raise Forbidden(f"This needs the permission {permission.value!r}, which your role or scopes do not give.")
         return inside
 
@@ -199,7 +200,24 @@ async def not_narrowed(request: Request) -> None:
 async def inside_of(request: Request) -> Inside:
     """The dependency for what everybody with a credential may do."""
     inside: Inside = request.state.inside
+    _refuse_withheld(inside.principal)
     return inside
+
+
+async def inside_even_withheld(request: Request) -> Inside:
+    """The dependency for the little that a session may do before it has shown its second factor."""
+    inside: Inside = request.state.inside
+    return inside
+
+
+def _refuse_withheld(principal: Principal) -> None:
+    match principal.withheld:
+        case Withheld.verification:
+            raise Forbidden("Show your second factor first: POST /v1/sessions/mfa.", code=Withheld.verification)
+        case Withheld.enrolment:
+            raise Forbidden("Set up a second factor first: POST /v1/me/mfa-factors.", code=Withheld.enrolment)
+        case None:
+            return
 
 
 async def _doorstep(request: Request) -> TenantSession:

@@ -31,6 +31,8 @@ class Permission(StrEnum):
     billing_read = "billing:read"
     billing_write = "billing:write"
     catalogue_read = "catalogue:read"
+    connections_read = "connections:read"
+    connections_write = "connections:write"
     devices_read = "devices:read"
     devices_write = "devices:write"
     documents_read = "documents:read"
@@ -94,7 +96,7 @@ class Role(StrEnum):
 EVERYTHING = frozenset(Permission)
 _READS = frozenset(each for each in Permission if each.endswith(":read"))
 _NOT_IN_THE_FIELD = frozenset(
-    {"api_keys", "audit", "billing", "groups", "members", "ownership", "service_accounts", "tenant", "webhooks"}
+    {"api_keys", "audit", "billing", "connections", "groups", "members", "ownership", "service_accounts", "tenant", "webhooks"}
 )  # fmt: skip
 _FIELD_WORK = (
     frozenset(each for each in Permission if each.split(":")[0] not in _NOT_IN_THE_FIELD)
@@ -149,6 +151,15 @@ def as_reach(organization_ids: Sequence[UUID | str] | None) -> Reach:
     return None if organization_ids is None else frozenset(UUID(str(each)) for each in organization_ids)
 
 
+class Withheld(StrEnum):
+    """What a session has still to do before it may do anything else."""
+
+    verification = "mfa_required"
+    """Show a second factor."""
+    enrolment = "mfa_enrolment_required"
+    """Set a second factor up."""
+
+
 @dataclass(frozen=True)
 class Principal:
     """Whoever is acting, with everything that decides what they may do."""
@@ -162,6 +173,9 @@ class Principal:
     """The addresses that the credential may be used from; none named means any."""
     ends_at: datetime | None = None
     """When the credential ends by itself. What it makes ends no later."""
+
+    withheld: Withheld | None = None
+    """Why a session may do nothing yet; then ``permissions`` is empty."""
 
     @property
     def wall(self) -> Wall:

@@ -25,6 +25,10 @@ IMPORT = "imports.carry_out"
 REVIEW_AGREEMENTS = "agreements.review"
 NOTE_FOR_PERSON = "people.note"
 RESET_PASSWORD = "people.reset_password"  # noqa: S105  the name of a job
+TELL_TICKET = "tickets.tell"
+LOOK_AT_TICKET = "tickets.look"
+POLL_TICKETS = "tickets.poll"
+TEST_CONNECTION = "tickets.test"
 
 
 def enqueue(session: TenantSession, job: str, *, after: timedelta | None = None, **ids: UUID | int | str) -> None:

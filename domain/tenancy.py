@@ -197,7 +197,8 @@ class Wall:
 
 @dataclass(frozen=True)
 class Actor:
-    """Who acts, as the audit trail names them: ``member``, ``api_key``, ``system`` or ``nobody``, and its id."""
+    """Who acts, as the audit trail names them: ``member``, ``api_key``, ``connection``, ``system`` or
+    ``nobody``, and its id."""
 
     kind: str
     id: UUID | None = None

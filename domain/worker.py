@@ -28,11 +28,15 @@ from domain.jobs import (
     EXPORT_AUDIT_LOG,
     FAN_OUT,
     IMPORT,
+    LOOK_AT_TICKET,
     NOTE_FOR_PERSON,
+    POLL_TICKETS,
     RENDER_REPORT,
     RESET_PASSWORD,
     REVIEW_AGREEMENTS,
     SEND_MAIL,
+    TELL_TICKET,
+    TEST_CONNECTION,
 )
 from domain.outbound import dispatch
 from domain.outbound.mail import deliver_mail, sweep_mail
@@ -44,6 +48,7 @@ from domain.runtime import Runtime
 from domain.sra import report_files
 from domain.sra.deciding import reopen_all_expired
 from domain.tenancy import NOBODYS_TENANT, Wall
+from domain.ticketing import hearing, polling, telling, trying
 from domain.vendors import reminders, standings
 
 log = structlog.get_logger()
@@ -60,6 +65,10 @@ JOBS: dict[str, Handler] = {
     REVIEW_AGREEMENTS: standings.review_agreements,
     NOTE_FOR_PERSON: note_for_person,
     RESET_PASSWORD: write_reset_letter,
+    TELL_TICKET: telling.tell,
+    LOOK_AT_TICKET: hearing.look,
+    POLL_TICKETS: polling.poll,
+    TEST_CONNECTION: trying.try_out,
 }
 """Every kind of job and what does it. The payload is what ``domain.jobs.enqueue`` was given, with the tenant's id."""
 
@@ -225,6 +234,7 @@ async def _pause(ended: asyncio.Event, length: timedelta) -> None:
 CHORES: tuple[Chore, ...] = (
     Chore("webhooks.sweep", timedelta(minutes=1), dispatch.sweep),
     Chore("imports.sweep", timedelta(minutes=1), import_jobs.sweep),
+    Chore("tickets.sweep", timedelta(minutes=1), polling.sweep),
     Chore("queue.prune_log", timedelta(hours=1), prune_queue_log),
     Chore("mail.sweep", timedelta(hours=1), sweep_mail),
     Chore("audit_log.months", audit_partitions.EVERY, audit_partitions.make_months_ahead),

@@ -267,3 +267,13 @@ async def make_service_account(by: Caller, **fields: Any) -> dict[str, Any]:
 
 async def make_webhook_endpoint(by: Caller, **fields: Any) -> dict[str, Any]:
     return await by.make("/webhook-endpoints", {"url": "https://hooks.example.com/bitewing", **fields})
+
+
+async def make_connection(by: Caller, **fields: Any) -> dict[str, Any]:
+    body = {"product": "request_tracker", "base_url": "https://rt.example.com", "credentials": {"token": "1-2-3"}}
+    return await by.make("/connections", {"name": _name("Desk"), **body, **fields})
+
+
+async def make_mapping(by: Caller, connection: str, organization: str, **fields: Any) -> dict[str, Any]:
+    body = {"organization_id": organization, "target": {"queue": "Practices"}, **fields}
+    return await by.make(f"/connections/{connection}/mappings", body)

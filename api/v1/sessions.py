@@ -8,19 +8,21 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 from sqlmodel import col
 
-from api.door import DoorRoute, Doorstep, DoorstepRoute, Inside, inside_of, runtime_of, this
+from api.door import DoorRoute, Doorstep, DoorstepRoute, Inside, inside_even_withheld, inside_of, runtime_of, this
 from api.pages import Listing, Page, Paged, filters_of
 from api.problems import refused_sign_in
 from api.v1.start import TenantOut, tenant_out
-from domain.access import Permission
+from domain.access import Permission, Withheld
 from domain.errors import Conflict, NotFound
 from domain.people import recovery, sessions, signing_in
+from domain.people.second_factors import FactorKind
 from domain.people.sessions import Session, SessionEnd, SignInMethod
 from domain.people.signing_in import Choice
 
 doorstep = APIRouter(route_class=DoorstepRoute, tags=["start"])
 router = APIRouter(route_class=DoorRoute, tags=["start"])
 Anybody = Annotated[Inside, Depends(inside_of)]
+Whoever = Annotated[Inside, Depends(inside_even_withheld)]
 ThisSession = Annotated[Session, this(Session)]
 
 
@@ -47,6 +49,10 @@ class SignedInOut(BaseModel):
     """Send it as ``Authorization: Bearer``. Shown this once."""
     tenant: TenantOut
     session: SessionOut
+    withheld: Withheld | None
+    """What is still to be done before this session may do anything else: show a second factor, or set one up."""
+    factors: list[FactorKind]
+    """With which kinds of second factor you can do so."""
 
 
 class TenantChoiceOut(BaseModel):
@@ -84,7 +90,13 @@ async def sign_in(session: Doorstep, request: Request, fields: signing_in.SignIn
             TenantChoiceOut(tenants=[tenant_out(each) for each in done.tenants]).model_dump_json(),
             media_type="application/json",
         )
-    return SignedInOut(token=done.token, tenant=tenant_out(done.tenant), session=_shown(done.session))
+    return SignedInOut(
+        token=done.token,
+        tenant=tenant_out(done.tenant),
+        session=session_out(done.session),
+        withheld=done.withheld,
+        factors=list(done.factors),
+    )
 
 
 @router.get("/sessions", response_model=Page[SessionOut])
@@ -98,7 +110,7 @@ async def list_sessions(by: Anybody, window: Paged, member_id: UUID | None = Non
 
 
 @router.delete("/sessions/current", status_code=204)
-async def sign_out(by: Anybody) -> None:
+async def sign_out(by: Whoever) -> None:
     """End the session that you are using."""
     await sessions.end(by.session, await sessions.current(by.session), SessionEnd.signed_out)
 
@@ -108,7 +120,7 @@ async def rotate_session(by: Anybody) -> TokenOut:
     """Take a new token for the session that you are using. The old one is refused; shown again later, it ends the session."""
     row = await sessions.current(by.session)
     token = await sessions.rotate(by.session, row)
-    return TokenOut(token=token, session=_shown(row))
+    return TokenOut(token=token, session=session_out(row))
 
 
 @router.delete("/sessions/{session_id}", status_code=204)
@@ -158,5 +170,5 @@ async def verify_email(session: Doorstep, fields: recovery.VerifiedFields) -> No
     await recovery.verify(session, fields)
 
 
-def _shown(row: Session) -> SessionOut:
+def session_out(row: Session) -> SessionOut:
     return SessionOut.model_validate(row, from_attributes=True)

@@ -6,9 +6,9 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
 
-from api.door import DoorRoute, Doorstep, DoorstepRoute, Inside, inside_of, runtime_of
+from api.door import DoorRoute, Doorstep, DoorstepRoute, Inside, inside_even_withheld, runtime_of
 from billing.trials import begin_trial
-from domain.access import Permission, Role
+from domain.access import Permission, Role, Withheld
 from domain.people import signup
 from domain.people.tenants import Tenant, TenantKind
 
@@ -36,6 +36,8 @@ class MeOut(BaseModel):
     member_id: UUID | None
     role: Role
     permissions: list[Permission]
+    withheld: Withheld | None
+    """What a session has still to do before it may do anything else."""
     organization_ids: list[UUID] | None
     """The organizations this principal is narrowed to; null means all."""
 
@@ -49,7 +51,7 @@ async def sign_up(session: Doorstep, request: Request, fields: signup.SignupFiel
 
 
 @router.get("/me", response_model=MeOut)
-async def read_me(by: Annotated[Inside, Depends(inside_of)]) -> MeOut:
+async def read_me(by: Annotated[Inside, Depends(inside_even_withheld)]) -> MeOut:
     """Who is calling, and what they may do."""
     principal = by.principal
     return MeOut(
@@ -59,6 +61,7 @@ async def read_me(by: Annotated[Inside, Depends(inside_of)]) -> MeOut:
         member_id=principal.actor.member_id,
         role=principal.role,
         permissions=sorted(principal.permissions),
+        withheld=principal.withheld,
         organization_ids=None if principal.organization_ids is None else sorted(principal.organization_ids),
     )
 

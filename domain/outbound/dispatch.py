@@ -7,7 +7,6 @@ worker that dies between sending and noting the answer sends again. Hence at lea
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -19,18 +18,19 @@ from domain.events import Event
 from domain.jobs import DELIVER
 from domain.outbound import deliveries, payloads, retries
 from domain.outbound.deliveries import Delivery, DeliveryAttempt, DeliveryStatus, Due
-from domain.outbound.egress import Answer, Egress, EgressPolicy
+from domain.outbound.egress import Answer, EgressPolicy, egress_under
 from domain.outbound.endpoints import FAILING_FOR, DisabledReason, WebhookEndpoint, live_secrets, switch_off
 from domain.outbound.event_types import TEST
 from domain.outbound.retries import Outcome
 from domain.outbound.signing import sign
+from domain.people.tenants import tenants_in_turn
 from domain.runtime import Runtime
 from domain.tenancy import NOBODYS_TENANT, SYSTEM, TenantSession, Wall
+from domain.ticketing import listening
 
 OVERDUE = timedelta(seconds=30)
 SET_ASIDE_FOR = timedelta(hours=1)
 EVENTS_AT_ONCE = 1_000
-TENANTS_AT_ONCE = 1_000
 DELIVERIES_AT_ONCE = 1_000
 
 
@@ -48,20 +48,21 @@ class Attempt:
 
 
 async def fan_out(runtime: Runtime, payload: Mapping[str, Any]) -> None:
-    """The job behind every commit with events that somebody listens to. A large import is fanned out piece by piece; one
-    that is cut short begins again from the start, and what is there already stays as it is."""
+    """The job behind every commit with events that an endpoint or a ticket may listen to. A large import is fanned out
+    piece by piece; one that is cut short begins again from the start, and what is there already stays as it is."""
     first, last = payload["after_sequence"], payload["up_to_sequence"]
     for start in range(first, last, EVENTS_AT_ONCE):
         async with tenant_session(runtime.database, Wall(UUID(payload["tenant_id"])), actor=SYSTEM) as session:
             end = min(start + EVENTS_AT_ONCE, last)
             await deliveries.fan_out(session, after_sequence=start, up_to_sequence=end)
+    await listening.catch_up(runtime, UUID(payload["tenant_id"]))
 
 
 async def deliver(runtime: Runtime, payload: Mapping[str, Any]) -> None:
     """The job behind every attempt."""
     attempt = await _prepare(runtime, payload)
     if attempt is not None:
-        answer = await _egress(EgressPolicy.of(runtime.settings)).post(attempt.url, attempt.headers, attempt.body)
+        answer = await egress_under(EgressPolicy.of(runtime.settings)).post(attempt.url, attempt.headers, attempt.body)
         await _record(runtime, attempt, answer)
 
 
@@ -96,12 +97,6 @@ async def event_of(session: TenantSession, delivery: Delivery) -> Event:
     """The event that a delivery brings. It is there: the database holds the two together."""
     wanted = select(Event).where(col(Event.at) == delivery.event_at, col(Event.id) == delivery.event_id)
     return (await session.execute(wanted)).scalar_one()
-
-
-@lru_cache(maxsize=4)
-def _egress(policy: EgressPolicy) -> Egress:
-    """One per policy: it keeps threads for names and the list of authorities, which are slow to make."""
-    return Egress(policy)
 
 
 async def _record(runtime: Runtime, attempt: Attempt, answer: Answer) -> None:
@@ -161,12 +156,6 @@ async def _judge(session: TenantSession, delivery: Delivery, endpoint: WebhookEn
         await switch_off(session, endpoint, DisabledReason.failing)
 
 
-_TENANTS_IN_TURN = """
-    select id from (
-        select id, (row_number() over (order by id) - 1) / $1::bigint as page, (count(*) over () - 1) / $1::bigint + 1 as pages
-        from tenant) as numbered
-    where page = $2::bigint % pages"""
-
 _OVERDUE = """
     select d.id, d.version, w.failing_since is not null as troubled
     from delivery d join webhook_endpoint w on w.tenant_id = d.tenant_id and w.id = d.endpoint_id
@@ -179,7 +168,7 @@ _SET_ASIDE = "select dedupe_key from pgqueuer where entrypoint = $1 and status =
 async def sweep(runtime: Runtime) -> None:
     """Queue again what is due and has no job, as after a loss of the queue.
 
-    Tenants are visited in turn, a thousand each time, each inside its own wall. A delivery whose job was set aside after
+    Tenants are visited in turn, each inside its own wall. A delivery whose job was set aside after
     it had failed again and again in our own code is left alone for an hour, and then tried anew.
     """
     async with runtime.database.inside(Wall(NOBODYS_TENANT)) as connection, connection.begin():
@@ -187,9 +176,7 @@ async def sweep(runtime: Runtime) -> None:
             "delete from pgqueuer where entrypoint = $1 and status = 'failed' and updated < now() - $2::interval",
             (DELIVER, SET_ASIDE_FOR),
         )
-        minute = int(now().timestamp() // 60)
-        tenants = (await connection.exec_driver_sql(_TENANTS_IN_TURN, (TENANTS_AT_ONCE, minute))).scalars().all()
-    for tenant_id in tenants:
+    for tenant_id in await tenants_in_turn(runtime.database):
         async with tenant_session(runtime.database, Wall(tenant_id), actor=SYSTEM) as session:
             await _queue_overdue(session)
 

@@ -12,6 +12,7 @@ import time
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import httpx
 
@@ -36,6 +37,7 @@ __all__ = [
     "Resolver",
     "check_headers",
     "check_url",
+    "egress_under",
 ]
 
 _MOST_HEADER_BYTES_KEPT = 8192
@@ -120,6 +122,12 @@ class Egress:
                     break
         finally:
             await response.aclose()
+
+
+@lru_cache(maxsize=4)
+def egress_under(policy: EgressPolicy) -> Egress:
+    """One per policy: it keeps threads for names and the list of authorities, which are slow to make."""
+    return Egress(policy)
 
 
 @dataclass

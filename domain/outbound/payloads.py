@@ -40,6 +40,7 @@ _CODES = frozenset(
         ("answer", "topic_id"),
         ("assessment", "edition"),
         ("assessment", "role"),
+        ("connection", "product"),
         ("engagement", "decision"),
         ("engagement", "reason_code"),
         ("finding", "rule_id"),

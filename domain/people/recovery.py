@@ -129,10 +129,11 @@ async def verify(session: TenantSession, fields: VerifiedFields) -> None:
     person.email_verified_at = now()
 
 
-async def person_behind(session: TenantSession, member_id: UUID) -> Person:
-    """The person in a seat, locked."""
+async def person_behind(session: TenantSession, member_id: UUID, *, lock: bool = True) -> Person:
+    """The person in a seat."""
     member = await session.fetch(Member, member_id)
-    return (await session.execute(select(Person).where(col(Person.id) == member.person_id).with_for_update())).scalar_one()
+    statement = select(Person).where(col(Person.id) == member.person_id)
+    return (await session.execute(statement.with_for_update() if lock else statement)).scalar_one()
 
 
 def _hours(purpose: LinkPurpose) -> str:

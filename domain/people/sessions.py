@@ -8,21 +8,22 @@ replaced turns up again: then two people hold it, and nobody knows which of them
 import secrets
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import Index, UniqueConstraint, or_
+from sqlalchemy import Index, UniqueConstraint, exists, or_
 from sqlmodel import col, select
 
-from domain.access import ROLES, Principal
+from domain.access import ROLES, Principal, Withheld
 from domain.clock import now
-from domain.errors import NotFound
+from domain.errors import Conflict
 from domain.events import emit
 from domain.keyring import fingerprint
 from domain.people.members import Member
 from domain.people.revocation import forget_credentials
-from domain.people.session_policy import SessionPolicy
-from domain.people.tenants import Person
+from domain.people.second_factors import SecondFactor
+from domain.people.session_policy import SessionPolicy, policy_of
+from domain.people.tenants import Person, Tenant
 from domain.tenancy import Actor, TenantOwned, TenantSession, belongs_to_tenants, instant, one_of, tenant_table
 
 LAPSE = timedelta(seconds=30)
@@ -62,6 +63,11 @@ class Session(TenantOwned, table=True):
     expires_at: datetime = instant()
     ended_at: datetime | None = instant(default=None)
     ended_by: SessionEnd | None = one_of(SessionEnd, default=None)
+    factor_at: datetime | None = instant(default=None)
+    """When a second factor was last shown."""
+    challenge: str | None = None
+    """What a passkey has to answer, in hexadecimal; for one use."""
+    challenge_at: datetime | None = instant(default=None)
     address: str | None = None
     user_agent: str | None = None
 
@@ -117,23 +123,25 @@ async def end_all_of(session: TenantSession, member_id: UUID) -> None:
         await end(session, row, SessionEnd.revoked)
 
 
-async def current(session: TenantSession) -> Session:
-    """The session that acts; :class:`NotFound` for a key, which has none."""
+async def current(session: TenantSession, *, lock: bool = True) -> Session:
+    """The session that acts; :class:`Conflict` for a key, which has none."""
     if session.actor.kind != "session" or session.actor.id is None:
-        raise NotFound(Session.noun)
-    return await session.fetch(Session, session.actor.id, lock=True)
+        raise Conflict("This is for people who have signed in; a key has no session.", code="no_session")
+    return await session.fetch(Session, session.actor.id, lock=lock)
 
 
 async def principal_of(session: TenantSession, print_of_token: str) -> tuple[Principal, float] | None:
     """Who a session speaks for, and for how many seconds at most that is so; None when it is over."""
-    found = (
-        await session.execute(
-            select(Session, Member, Person)
-            .join(Member, col(Member.id) == col(Session.member_id))
-            .join(Person, col(Person.id) == col(Member.person_id))
-            .where(or_(col(Session.fingerprint) == print_of_token, col(Session.previous_fingerprint) == print_of_token))
-        )
-    ).one_or_none()
+    tokens = (col(Session.fingerprint), col(Session.previous_fingerprint))
+    statement: Any = (
+        select(Session, Member, Person, Tenant)
+        .add_columns(_has_factor())
+        .join(Member, col(Member.id) == col(Session.member_id))
+        .join(Person, col(Person.id) == col(Member.person_id))
+        .join(Tenant, col(Tenant.id) == col(Session.tenant_id))
+        .where(or_(*(each == print_of_token for each in tokens)))
+    )
+    found: Any = (await session.execute(statement)).one_or_none()
     if found is None:
         return None
     row: Session = found[0]
@@ -150,15 +158,29 @@ async def principal_of(session: TenantSession, print_of_token: str) -> tuple[Pri
             await end(session, row, SessionEnd.token_reused)
         return None
     row.last_seen_at = moment
+    waits = withheld(row, member, policy_of(found[3].settings), has_factor=found[4])
     principal = Principal(
         tenant_id=session.tenant_id,
         actor=Actor("session", row.id, member.id),
         role=member.role,
-        permissions=ROLES[member.role],
+        permissions=frozenset() if waits else ROLES[member.role],
         organization_ids=member.reach,
-        ends_at=row.expires_at,
+        withheld=waits,
     )
     return principal, min((row.idle_until - moment).total_seconds(), member.seated_for)
+
+
+def _has_factor() -> Any:
+    return exists().where(col(SecondFactor.person_id) == col(Person.id), col(SecondFactor.confirmed_at).is_not(None))
+
+
+def withheld(row: Session, member: Member, policy: SessionPolicy, *, has_factor: bool) -> Withheld | None:
+    """Whoever has a second factor shows it; whoever needs one and has none sets it up."""
+    if row.factor_at is not None:
+        return None
+    if has_factor:
+        return Withheld.verification
+    return Withheld.enrolment if member.role in policy.mfa_required_roles else None
 
 
 def _new_token(session: TenantSession) -> str:

@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import SecretStr
 from sqlmodel import Field, col, select
 
+from domain.access import Withheld
 from domain.clock import new_id
 from domain.people import sessions
 from domain.people.attempts import Attempts
@@ -15,6 +16,7 @@ from domain.people.members import Member
 from domain.people.passwords import matches
 from domain.people.personal_notes import Note, leave_note
 from domain.people.seats import tenants_of
+from domain.people.second_factors import FactorKind, factors_of
 from domain.people.session_policy import policy_of
 from domain.people.sessions import Session, SignInMethod
 from domain.people.tenants import Person, Tenant, own
@@ -33,6 +35,8 @@ class SignedIn:
     token: str
     member: Member
     tenant: Tenant
+    withheld: Withheld | None
+    factors: tuple[FactorKind, ...]
 
 
 @dataclass(frozen=True)
@@ -73,4 +77,6 @@ async def _enter(session: TenantSession, person: Person, tenant: Tenant) -> Sign
         return None
     policy = policy_of((await own(session)).settings)
     row, token = await sessions.begin(session, member, method=SignInMethod.password, policy=policy)
-    return SignedIn(row, token, member, tenant)
+    kinds = tuple(dict.fromkeys(each.kind for each in await factors_of(session, person.id)))
+    withheld = sessions.withheld(row, member, policy, has_factor=bool(kinds))
+    return SignedIn(row, token, member, tenant, withheld, kinds)

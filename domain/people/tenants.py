@@ -1,5 +1,6 @@
 """Tenants: who pays for and runs an account. A managed service provider, or a practice that bought directly."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -12,7 +13,8 @@ from domain.clock import new_id, now
 from domain.database import Database
 from domain.errors import Invalid
 from domain.events import differences, emit
-from domain.people.session_policy import check_policy
+from domain.people.revocation import forget_credentials
+from domain.people.session_policy import check_policy, policy_of
 from domain.remediation.sla import accept_sla
 from domain.tenancy import NOBODYS_TENANT, Fields, TenantSession, Wall, instant, json_object, one_of
 
@@ -64,6 +66,20 @@ async def all_tenants(database: Database) -> list[UUID]:
         return list((await connection.execute(select(col(Tenant.id)).order_by(col(Tenant.id)))).scalars())
 
 
+_IN_TURN = """
+    select id from (
+        select id, (row_number() over (order by id) - 1) / $1::bigint as page, (count(*) over () - 1) / $1::bigint + 1 as pages
+        from tenant) as numbered
+    where page = $2::bigint % pages"""
+
+
+async def tenants_in_turn(database: Database, *, at_once: int = 1_000) -> Sequence[UUID]:
+    """Some of the tenants, other ones each minute, so that a chore which visits them stays short however many there are."""
+    minute = int(now().timestamp() // 60)
+    async with database.inside(Wall(NOBODYS_TENANT), read_only=True) as connection:
+        return (await connection.exec_driver_sql(_IN_TURN, (at_once, minute))).scalars().all()
+
+
 async def own(session: TenantSession, *, lock: bool = False) -> Tenant:
     """The tenant whose wall the session stands in."""
     statement = select(Tenant).where(col(Tenant.id) == session.tenant_id)
@@ -82,6 +98,9 @@ async def change_tenant(session: TenantSession, tenant: Tenant, fields: TenantFi
         after["settings"] = {**after["settings"], "sla": accept_sla(after["settings"]["sla"], at="/settings/sla")}
     changed = differences(before, after)
     if changed:
+        if policy_of(fields.settings) != policy_of(tenant.settings):
+            # What sessions may do without a second factor is remembered with them.
+            await forget_credentials(session, tenant.id)
         for name, value in after.items():
             setattr(tenant, name, value)
         tenant.version += 1

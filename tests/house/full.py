@@ -27,6 +27,7 @@ from tests.makers import (
     make_assessment,
     make_baa,
     make_backup,
+    make_connection,
     make_device,
     make_disposal,
     make_document,
@@ -37,6 +38,7 @@ from tests.makers import (
     make_import,
     make_incident,
     make_location,
+    make_mapping,
     make_partner,
     make_policy,
     make_remote_access,
@@ -241,6 +243,7 @@ async def _account(house: House, full: FullHouse) -> None:
     full.ids["service_account_id"] = account
     credentials = {"email": by.email, "password": PASSWORD, "tenant_id": str(by.tenant_id)}
     signed_in = await by.make("/sessions", credentials)
+    full.ids["mfa_factor_id"] = str(new_id())
     full.ids["session_id"] = signed_in["session"]["id"]
     full.ids["audit_export_id"] = export = expect(await by.post("/audit-log/exports", {}), 202)["id"]
     await write_export(house.runtime, {"tenant_id": str(by.tenant_id), "export_id": export})
@@ -248,3 +251,17 @@ async def _account(house: House, full: FullHouse) -> None:
     endpoint = (await make_webhook_endpoint(by, url=f"https://hooks.example.com/{mark}", enabled=False))["id"]
     delivery = expect(await by.post(f"/webhook-endpoints/{endpoint}/test"), 202)
     full.ids["webhook_endpoint_id"], full.ids["delivery_id"] = endpoint, delivery["id"]
+    await _ticketing(full)
+
+
+async def _ticketing(full: FullHouse) -> None:
+    """Two desks, because a task has one ticket in each."""
+    by, ids = full.owner, full.ids
+    for path in (f"/tasks/{ids['task_id']}/tickets", f"/findings/{ids['finding_id']}/tickets"):
+        ids["connection_id"] = connection = (await make_connection(by, name=f"Desk {full.mark}"))["id"]
+        target = {"queue": f"Queue {full.mark}"}
+        ids["mapping_id"] = (await make_mapping(by, connection, full.organization, target=target))["id"]
+        await by.make(path, {"connection_id": connection})
+        expect(await by.post(f"/connections/{connection}/test", {"organization_id": full.organization}), 202)
+        # Off again, so that no later test's worker goes looking for what is not there.
+        expect(await by.patch(f"/connections/{connection}", {"enabled": False}), 200)

@@ -19,6 +19,7 @@ from tests.house.operations import Operation, document, each_operation, operatio
 from tests.makers import Caller, House, make_api_key
 
 OPEN_TO_ALL = {
+    "hear_callback": "a ticketing product has no credential of ours: what it sends is signed",
     "sign_up": "whoever signs up has no credential yet",
     "sign_in": "nor has whoever signs in",
     "forget_password": "nor whoever forgot the password",
@@ -32,6 +33,13 @@ NEEDS_NO_PERMISSION = {
     "sign_out": "everybody may end the session they use",
     "rotate_session": "everybody may take a new token for the session they use",
     "change_password": "everybody may change their own",
+    "show_factor": "everybody may show a second factor of their own",
+    "challenge_passkeys": "everybody may use a passkey of their own",
+    "list_factors": "everybody may see their own",
+    "begin_factor": "everybody may set up their own",
+    "confirm_factor": "everybody may set up their own",
+    "remove_factor": "everybody may remove their own",
+    "renew_recovery_codes": "everybody may renew their own",
     "ask_for_verification": "everybody may confirm their own address",
 }
 NARROWED_MAY_NOT = {
@@ -43,6 +51,9 @@ NARROWED_MAY_NOT = {
     "register_webhook_endpoint": "webhooks tell of the whole account",
     "list_service_accounts": "service accounts work for the whole account",
     "open_service_account": "service accounts work for the whole account",
+    "list_ticketing_products": "connections serve the whole account",
+    "list_connections": "connections serve the whole account",
+    "connect": "connections serve the whole account",
 }
 """Operations that refuse a narrowed principal outright (403), because they are about the tenant as a whole."""
 

@@ -19,6 +19,8 @@ OUTSIDE = {
     "person": "one human may have seats in several tenants",
     "seat": "names the tenants of a person, so that they can sign in to one of them",
     "one_use_link": "belongs to a person",
+    "second_factor": "belongs to a person",
+    "recovery_code": "belongs to a person",
     "alembic_version": "the number of the schema",
     "pgqueuer": "jobs hold ids only",
     "pgqueuer_log": "jobs hold ids only",

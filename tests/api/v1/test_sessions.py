@@ -30,6 +30,13 @@ async def sign_in(http: httpx.AsyncClient, email: str, password: str = PASSWORD,
     return await http.post("/v1/sessions", json={"email": email, "password": password, **more})
 
 
+async def easy_going(house: House) -> Caller:
+    """A tenant that asks nobody for a second factor; what it is like with one is in test_mfa.py."""
+    owner = await house.tenant()
+    expect(await owner.patch("/tenant", {"settings": {"mfa_required_roles": []}}), 200)
+    return owner
+
+
 async def age(runtime: Runtime, by: Caller, **columns: Any) -> None:
     """Let time pass for every session of a tenant."""
     async with tenant_session(runtime.database, Wall(by.tenant_id), actor=SYSTEM) as session:
@@ -47,7 +54,7 @@ async def jobs(runtime: Runtime, entrypoint: str) -> list[dict[str, Any]]:
 
 
 async def test_a_session_opens_the_same_door_as_a_key(house: House, http: httpx.AsyncClient) -> None:
-    owner = await house.tenant()
+    owner = await easy_going(house)
     made = expect(await sign_in(http, owner.email.upper()), 201)
     assert made["token"].startswith(f"bws_{owner.tenant_id.hex}_")
     assert (made["tenant"]["id"], made["session"]["member_id"]) == (str(owner.tenant_id), str(owner.member_id))
@@ -64,7 +71,7 @@ async def test_a_session_opens_the_same_door_as_a_key(house: House, http: httpx.
 
 
 async def test_signing_out_is_at_once_and_for_good(house: House) -> None:
-    owner = await house.tenant()
+    owner = await easy_going(house)
     one, other = await house.signed_in(owner), await house.signed_in(owner)
     assert (await one.delete("/sessions/current")).status_code == 204
     assert (await one.get("/me")).status_code == 401
@@ -73,7 +80,7 @@ async def test_signing_out_is_at_once_and_for_good(house: House) -> None:
     assert [each["ended_by"] for each in listed] == ["signed_out", None]
     assert (await other.delete(f"/sessions/{listed[1]['id']}")).status_code == 204
     assert (await other.get("/me")).status_code == 401
-    assert (await owner.delete("/sessions/current")).status_code == 404, "a key has no session"
+    assert (await owner.delete("/sessions/current")).status_code == 409, "a key has no session"
 
 
 async def test_the_refusal_is_one_whatever_is_wrong(house: House, http: httpx.AsyncClient) -> None:
@@ -155,7 +162,7 @@ async def test_a_token_is_worth_nothing_in_another_tenant(house: House, http: ht
 
 
 async def test_idle_and_old_sessions_are_over(house: House, runtime: Runtime, app: Any) -> None:
-    owner = await house.tenant()
+    owner = await easy_going(house)
     idle = await house.signed_in(owner)
     await age(runtime, owner, last_seen_at=now() - timedelta(minutes=14))
     app.state.credentials.forget_all()
@@ -181,7 +188,7 @@ async def test_a_tenant_says_how_long_sessions_last(house: House, http: httpx.As
 
 
 async def test_a_replaced_token_that_turns_up_again_ends_the_session(house: House, runtime: Runtime, app: Any) -> None:
-    owner = await house.tenant()
+    owner = await easy_going(house)
     old = await house.signed_in(owner)
     new = Caller(house.http, (await old.make("/sessions/current/rotation", {}))["token"], owner.tenant_id, owner.member_id)
     assert (await old.get("/me")).status_code == 401
@@ -194,7 +201,7 @@ async def test_a_replaced_token_that_turns_up_again_ends_the_session(house: Hous
 
 
 async def test_a_new_password_ends_the_other_sessions_in_every_tenant(house: House, http: httpx.AsyncClient) -> None:
-    owner = await house.tenant()
+    owner = await easy_going(house)
     body = {"tenant_name": "Second MSP", "name": "Olivia", "email": owner.email, "password": PASSWORD}
     second = expect(await http.post("/v1/signup", json=body), 201)
     here, there = [
@@ -204,7 +211,7 @@ async def test_a_new_password_ends_the_other_sessions_in_every_tenant(house: Hou
     assert (await there.get("/me")).status_code == 200
     wrong = await here.post("/me/password", {"current_password": "not the passphrase", "password": ANOTHER})
     assert expect(wrong, 422)["errors"][0]["pointer"] == "/current_password"
-    assert (await owner.post("/me/password", {"current_password": PASSWORD, "password": ANOTHER})).status_code == 404
+    assert (await owner.post("/me/password", {"current_password": PASSWORD, "password": ANOTHER})).status_code == 409
     expect(await here.post("/me/password", {"current_password": PASSWORD, "password": ANOTHER}), 204)
     assert (await here.get("/me")).status_code == 200
     assert (await there.get("/me")).status_code == 401
@@ -214,7 +221,7 @@ async def test_a_new_password_ends_the_other_sessions_in_every_tenant(house: Hou
 
 
 async def test_a_forgotten_password(house: House, runtime: Runtime, http: httpx.AsyncClient) -> None:
-    owner = await house.tenant()
+    owner = await easy_going(house)
     signed_in = await house.signed_in(owner)
     before = len(await jobs(runtime, "people.reset_password"))
     for email in (owner.email, f"nobody-{new_id().hex}@msp.example.com"):
@@ -261,7 +268,7 @@ async def test_passwords_that_guessers_try_first_are_refused(http: httpx.AsyncCl
 
 
 async def test_the_end_of_a_session_reaches_another_process_within_a_second(house: House, runtime: Runtime) -> None:
-    owner = await house.tenant()
+    owner = await easy_going(house)
     signed_in = await house.signed_in(owner)
     another = build(runtime)
     async with another.router.lifespan_context(another):
@@ -283,7 +290,7 @@ async def test_the_end_of_a_session_reaches_another_process_within_a_second(hous
 
 
 async def test_the_last_day_of_a_seat_really_ends(house: House, runtime: Runtime) -> None:
-    owner = await house.tenant()
+    owner = await easy_going(house)
     signed_in = await house.signed_in(owner)
     async with tenant_session(runtime.database, Wall(owner.tenant_id), actor=SYSTEM) as session:
         member = await session.fetch(Member, owner.member_id)

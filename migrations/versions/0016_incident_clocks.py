@@ -6,8 +6,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from migrations.walls import append_only, grant, never_emptied, wall_off
 
-revision = "0014"
-down_revision = "0013"
+revision = "0016"
+down_revision = "0015"
 branch_labels = None
 depends_on = None
 

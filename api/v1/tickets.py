@@ -1,0 +1,100 @@
+"""Tickets: a task in the MSP's own tool."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Response
+from pydantic import BaseModel, Field
+from sqlalchemy import func, select
+from sqlmodel import col
+
+from api.door import Inside, door_router, may
+from api.pages import Listing, Page, Paged, constant, filters_of
+from api.v1.findings import ThisFinding
+from api.v1.tasks import ThisTask
+from domain.access import Permission
+from domain.remediation import working
+from domain.remediation.working import TaskDraft
+from domain.tenancy import Fields
+from domain.ticketing import tickets
+from domain.ticketing.connector import TicketState
+from domain.ticketing.tickets import ChangeStatus, Ticket, TicketChange
+
+router = door_router("ticketing")
+Reader = Annotated[Inside, may(Permission.tasks_read)]
+Writer = Annotated[Inside, may(Permission.tasks_write)]
+
+
+class TicketOut(BaseModel):
+    id: UUID = Field(description="Ours; the product keeps it as the ticket's external id.")
+    organization_id: UUID
+    task_id: UUID
+    connection_id: UUID
+    remote_id: str | None = Field(description="Its number in the product; null until it is made there.")
+    url: str | None
+    remote_status: str | None = Field(description="In the product's own words.")
+    state: TicketState | None
+    waiting: int = Field(description="How many changes have still to be told, in their order.")
+    next_attempt_at: datetime | None
+    trouble: str | None = Field(description="Why the oldest of them could not be told yet: a stable code.")
+    trouble_detail: str | None
+    looked_at: datetime | None
+    gone_at: datetime | None = Field(description="When it was found to be there no more.")
+    replaces: UUID | None = Field(description="The ticket in whose place this one was made.")
+    created_at: datetime
+    updated_at: datetime
+
+
+class NewTicketFields(Fields):
+    connection_id: UUID
+
+
+def _waiting() -> object:
+    return (
+        select(func.count(constant("*")))
+        .where(
+            col(TicketChange.tenant_id) == col(Ticket.tenant_id),
+            col(TicketChange.ticket_id) == col(Ticket.id),
+            col(TicketChange.status) == constant(f"'{ChangeStatus.waiting.value}'"),
+        )
+        .correlate(Ticket)
+        .scalar_subquery()
+    )
+
+
+TICKETS = Listing(
+    TicketOut,
+    Ticket,
+    sorts={"created_at": col(Ticket.created_at)},
+    columns={"waiting": _waiting()},
+    filters=filters_of(Ticket, "task_id"),
+)
+
+
+@router.get("/tasks/{task_id}/tickets", response_model=Page[TicketOut])
+async def list_tickets(by: Reader, task: ThisTask, window: Paged) -> Response:
+    """The tickets of a task, the oldest first; also those that are gone."""
+    return await TICKETS.page(by, window, task_id=task.id)
+
+
+@router.post("/tasks/{task_id}/tickets", status_code=201, response_model=TicketOut)
+async def raise_ticket(by: Writer, task: ThisTask, fields: NewTicketFields) -> TicketOut:
+    """Make a ticket about this task, where its organization is mapped. The worker makes it, once; a task has at most one
+    live ticket in a connection. A task that treats several findings makes one ticket for all of them."""
+    connection = await tickets.connection_named(by.session, fields.connection_id)
+    return _shown(await tickets.raise_ticket(by.session, task, connection))
+
+
+@router.post("/findings/{finding_id}/tickets", status_code=201, response_model=TicketOut)
+async def raise_ticket_for_finding(by: Writer, finding: ThisFinding, fields: NewTicketFields) -> TicketOut:
+    """Make a ticket about this risk: about the oldest task that treats it, or about a task that is planned for it now."""
+    connection = await tickets.connection_named(by.session, fields.connection_id)
+    treating = await working.tasks_of(by.session, finding)
+    task = treating[0] if treating else await working.plan_for(by.session, finding, TaskDraft(title=finding.title[:300]))
+    return _shown(await tickets.raise_ticket(by.session, task, connection))
+
+
+def _shown(ticket: Ticket) -> TicketOut:
+    """A new one: that it is to be made is all that waits."""
+    return TicketOut(**ticket.model_dump(include=set(TicketOut.model_fields)), waiting=1)
