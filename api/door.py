@@ -259,6 +259,13 @@ def this(kind: type[Row], parameter: str | None = None) -> Any:
     return Depends(fetch)
 
 
+async def whole_tenant(request: Request) -> None:
+    """Lets nobody pass who is narrowed to some organizations."""
+    inside: Inside = request.state.inside
+    if inside.principal.organization_ids is not None:
+        raise Forbidden("This concerns the whole account, and your access is narrowed to some organizations.")
+
+
 ThisOrganization = Annotated[Organization, this(Organization)]
 
 

@@ -29,6 +29,7 @@ TELL_TICKET = "tickets.tell"
 LOOK_AT_TICKET = "tickets.look"
 POLL_TICKETS = "tickets.poll"
 TEST_CONNECTION = "tickets.test"
+FLEET_IMPORT = "fleet_imports.carry_out"
 
 
 def enqueue(session: TenantSession, job: str, *, after: timedelta | None = None, **ids: UUID | int | str) -> None:

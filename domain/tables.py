@@ -5,7 +5,9 @@ from sqlmodel import SQLModel
 from domain.audit_exports import AuditExport
 from domain.events import Event, EventHead
 from domain.inventory.backups import Backup
+from domain.inventory.column_mappings import SavedMapping
 from domain.inventory.devices import Device
+from domain.inventory.fleet_imports import FleetImport, FleetRow
 from domain.inventory.flows import Flow
 from domain.inventory.groups import Group, GroupedOrganization
 from domain.inventory.import_runs import ImportFile, ImportRow, ImportRun
@@ -14,6 +16,7 @@ from domain.inventory.organizations import Organization
 from domain.inventory.partners import Partner
 from domain.inventory.policies import Policy
 from domain.inventory.remote_accesses import RemoteAccess
+from domain.inventory.rmm_sites import RmmSite
 from domain.inventory.segments import Segment
 from domain.inventory.systems import System
 from domain.inventory.workforce import Workforce
@@ -53,11 +56,12 @@ from domain.vendors.vendors import Vendor
 
 TABLES: tuple[type[SQLModel], ...] = (
     AccessRequest, Answer, AnswerEntry, ApiKey, Assessment, AuditExport, Baa, BaaReminder, Backup, ClockNotice, Connection,
-    Delivery, DeliveryAttempt, Device, Disposal, Document, Engagement, EngagementStanding, Event, EventHead, Finding, Flow,
-    Group, GroupedOrganization, HeardCallback, ImportFile, ImportRow, ImportRun, Incident, KeptAnswer, Location, Mail,
-    Mapping, Member, OneUseLink, Organization, Partner, Person, Policy, PortfolioLine, RecoveryCode, RemoteAccess, Seat,
-    SecondFactor, Segment, ServiceAccount, Session, System, Task, TaskComment, TaskFinding, Tenant, Ticket, TicketChange,
-    TicketComment, TicketingPlace, TopicComment, TopicLink, Vendor, WebhookEndpoint, Workforce,
+    Delivery, DeliveryAttempt, Device, Disposal, Document, Engagement, EngagementStanding, Event, EventHead, Finding,
+    FleetImport, FleetRow, Flow, Group, GroupedOrganization, HeardCallback, ImportFile, ImportRow, ImportRun, Incident,
+    KeptAnswer, Location, Mail, Mapping, Member, OneUseLink, Organization, Partner, Person, Policy, PortfolioLine,
+    RecoveryCode, RemoteAccess, RmmSite, SavedMapping, Seat, SecondFactor, Segment, ServiceAccount, Session, System, Task,
+    TaskComment, TaskFinding, Tenant, Ticket, TicketChange, TicketComment, TicketingPlace, TopicComment, TopicLink, Vendor,
+    WebhookEndpoint, Workforce,
 )  # fmt: skip
 
 metadata = SQLModel.metadata

@@ -22,11 +22,12 @@ from pgqueuer.qm import QueueManager
 from pgqueuer.queries import Queries
 
 from domain import audit_exports, audit_partitions
-from domain.inventory import import_jobs
+from domain.inventory import fleet_importing, import_jobs
 from domain.jobs import (
     DELIVER,
     EXPORT_AUDIT_LOG,
     FAN_OUT,
+    FLEET_IMPORT,
     IMPORT,
     LOOK_AT_TICKET,
     NOTE_FOR_PERSON,
@@ -62,6 +63,7 @@ JOBS: dict[str, Handler] = {
     EXPORT_AUDIT_LOG: audit_exports.write_export,
     SEND_MAIL: deliver_mail,
     IMPORT: import_jobs.carry_out,
+    FLEET_IMPORT: fleet_importing.carry_out,
     REVIEW_AGREEMENTS: standings.review_agreements,
     NOTE_FOR_PERSON: note_for_person,
     RESET_PASSWORD: write_reset_letter,
@@ -72,7 +74,7 @@ JOBS: dict[str, Handler] = {
 }
 """Every kind of job and what does it. The payload is what ``domain.jobs.enqueue`` was given, with the tenant's id."""
 
-AT_ONCE: Mapping[str, int] = {RENDER_REPORT: 2, REVIEW_AGREEMENTS: 2, SEND_MAIL: 8, IMPORT: 2}
+AT_ONCE: Mapping[str, int] = {RENDER_REPORT: 2, REVIEW_AGREEMENTS: 2, SEND_MAIL: 8, IMPORT: 2, FLEET_IMPORT: 2}
 """How many jobs of a kind may run at once over all workers, where many would eat up memory or be taken for a flood by a
 mail server. Others are not bounded."""
 
@@ -235,6 +237,7 @@ CHORES: tuple[Chore, ...] = (
     Chore("webhooks.sweep", timedelta(minutes=1), dispatch.sweep),
     Chore("imports.sweep", timedelta(minutes=1), import_jobs.sweep),
     Chore("tickets.sweep", timedelta(minutes=1), polling.sweep),
+    Chore("fleet_imports.sweep", timedelta(minutes=1), fleet_importing.sweep),
     Chore("queue.prune_log", timedelta(hours=1), prune_queue_log),
     Chore("mail.sweep", timedelta(hours=1), sweep_mail),
     Chore("audit_log.months", audit_partitions.EVERY, audit_partitions.make_months_ahead),

@@ -217,6 +217,19 @@ async def make_baa(by: Caller, organization: str, vendor: str, **fields: Any) ->
     return await by.make(f"/organizations/{organization}/baas", {"vendor_id": vendor, **fields})
 
 
+async def make_column_mapping(by: Caller, **fields: Any) -> dict[str, Any]:
+    return await by.make("/column-mappings", {"name": _name("Mapping"), "columns": {"Disk": "encryption"}, **fields})
+
+
+async def make_rmm_site(by: Caller, organization: str, **fields: Any) -> dict[str, Any]:
+    said = {"source": "csv", "company": _name("Client"), "organization_id": organization}
+    return await by.make("/rmm-sites", {**said, **fields})
+
+
+async def make_fleet_import(by: Caller, document: str, **fields: Any) -> dict[str, Any]:
+    return expect(await by.post("/fleet-imports", {"source": "csv", "document": document, **fields}), 202)
+
+
 async def make_import(by: Caller, organization: str, **fields: Any) -> dict[str, Any]:
     body = {"source": "csv", "document": f"hostname\n{_name('PC').replace(' ', '-')}\n", **fields}
     return await by.make(f"/organizations/{organization}/imports", body)

@@ -18,6 +18,8 @@ SWITCHES = frozenset({"encryption_at_rest", "endpoint_protection"})
 UNTOLD = frozenset({"provenance", "updated_at", "version"})
 QUIET = frozenset({"last_seen_at"})
 """What every import sets anew. It is written down, but is no news: an event for each device and day would drown all others."""
+QUIET_FACTS = frozenset({"oldest_missing_critical_patch_days"})
+"""They grow by themselves from one day to the next."""
 KEYS = UNTOLD | {"tenant_id", "id", "organization_id", "created_at", "archived_at"}
 Mark: TypeAlias = dict[str, Any]
 """An entry of ``provenance``: source, observed_at, confirmed_by, and perhaps ``also`` and ``site``."""
@@ -99,14 +101,18 @@ class Card:
     def is_changed(self) -> bool:
         """Whether anything is said otherwise than before that is worth an event."""
         before = self.before
-        return any(value != before[name] for name, value in self.values.items() if name not in UNTOLD and name not in QUIET)
+        return any(
+            value != before[name] and not (name == "facts" and _loud(value) == _loud(before[name]))
+            for name, value in self.values.items()
+            if name not in UNTOLD and name not in QUIET
+        )
 
     @property
     def is_to_be_written(self) -> bool:
         """Also when the same is said by somebody else, or it was seen again. A later observation alone is nothing new."""
         return (
             self.is_changed
-            or any(self.values[name] != self.before[name] for name in QUIET if name in self.values)
+            or any(self.values[name] != self.before[name] for name in (*QUIET, "facts") if name in self.values)
             or _timeless(self.values.get("provenance")) != _timeless(self.before.get("provenance"))
         )
 
@@ -187,6 +193,10 @@ def _same(one: Any, other: Any) -> bool:
     if isinstance(one, str) and isinstance(other, str):
         return one.casefold() == other.casefold()
     return one == other
+
+
+def _loud(facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in facts.items() if name not in QUIET_FACTS}
 
 
 def _timeless(provenance: Mapping[str, Mark] | None) -> dict[str, Any]:

@@ -53,6 +53,8 @@ class Intake:
     doubtful: bool
     """Something in the files looks as if it could name a patient, so each row is looked at."""
     dry_run: bool = False
+    is_whole: bool = True
+    """False where only a part of an export is taken, which cannot show that a device has gone."""
     places: Mapping[str, UUID] = field(default_factory=dict[str, UUID])
     """Locations that sites were mapped to for the whole tenant, by the folded name of the site."""
     seen: set[UUID] = field(default_factory=set[UUID])
@@ -74,7 +76,7 @@ class Intake:
     async def close(self, session: TenantSession, parsed: ParsedImport) -> None:
         """The rows that were not taken, and the devices that have gone: what only the whole export can show."""
         tell_the_rest(self.report, parsed)
-        if not parsed.remarks and await self._is_latest(session):
+        if self.is_whole and not parsed.remarks and await self._is_latest(session):
             gone = await self._gone(session)
             for card in gone:
                 card.values["stale_since"] = self.report.as_of

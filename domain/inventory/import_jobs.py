@@ -8,24 +8,28 @@ from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 from sqlmodel import col, func
 
 from domain.clock import now
 from domain.database import tenant_session
 from domain.errors import PaymentRequired
 from domain.events import emit
+from domain.inventory.device_matching import same
 from domain.inventory.devices import Device
+from domain.inventory.held_rows import held_devices, let_go
 from domain.inventory.import_intake import Intake, in_batches
 from domain.inventory.import_reports import Report, complete, keep_rows
 from domain.inventory.import_runs import ImportFile, ImportRow, ImportRun, ImportStatus
 from domain.inventory.importing import Export, described, intake_of, read_export
 from domain.inventory.imports.columns import ColumnMapping
 from domain.inventory.imports.normal_form import ImportedDevice, ParsedImport, UnreadableImport
+from domain.inventory.imports.parsing import check_parts
 from domain.inventory.imports.source import SOURCES, TableSource
 from domain.inventory.imports.times import zone_named
 from domain.inventory.kinds import DeviceKind
 from domain.inventory.organizations import Organization
+from domain.inventory.rmm_sites import RmmSite
 from domain.inventory.sent_files import SentFile, refuse_what_is_no_export
 from domain.jobs import IMPORT, Errand, enqueue_once
 from domain.people.tenants import all_tenants
@@ -52,9 +56,7 @@ def is_large(export: Export) -> bool:
 
 async def queue_import(session: TenantSession, organization: Organization, export: Export) -> ImportRun:
     """Keep what was sent, and leave it to the worker."""
-    refuse_what_is_no_export(export.files)
-    export.mapping.checked()
-    zone_named(export.timezone)
+    check_request(export)
     run = await session.save(
         ImportRun(
             organization_id=organization.id,
@@ -70,6 +72,14 @@ async def queue_import(session: TenantSession, organization: Organization, expor
     await keep_files(session, run.id, export.files)
     await queue(session, [run.id])
     return run
+
+
+def check_request(export: Export) -> None:
+    """What can be refused at once of an import that is left to the worker. Raises UnreadableImport and UnsupportedMedia."""
+    refuse_what_is_no_export(export.files)
+    check_parts(export.source, [file.part for file in export.files])
+    export.mapping.checked()
+    zone_named(export.timezone)
 
 
 def options_of(session: TenantSession, export: Export) -> dict[str, Any]:
@@ -94,24 +104,24 @@ async def queue(session: TenantSession, import_ids: Sequence[UUID]) -> None:
 
 async def carry_out(runtime: Runtime, payload: Mapping[str, Any]) -> None:
     """The job behind a large import."""
-    work = _Work(runtime, UUID(payload["tenant_id"]), UUID(payload["import_id"]))
+    work = ImportWork(runtime, UUID(payload["tenant_id"]), UUID(payload["import_id"]))
     export = await work.begin()
     if export is None:
         return
     assert export.as_of is not None
+    if work.held_site is not None:
+        await work.take_held(export, work.held_site)
+        return
     try:
         parsed = await asyncio.to_thread(read_export, export, export.as_of)
     except UnreadableImport as refusal:
         await work.fail(refusal.specific_code, refusal.detail, pointer=refusal.faults[0].pointer)
         return
     report = Report(export.source, export.as_of, described(export, parsed))
-    try:
-        await work.take(intake_of(work.organization_id, export, parsed, report), parsed)
-    except PaymentRequired as refusal:
-        await work.fail(refusal.specific_code, refusal.detail, pointer="")
+    await work.take(intake_of(work.organization_id, export, parsed, report), parsed)
 
 
-class _Work:
+class ImportWork:
     """One import in the hands of this worker."""
 
     def __init__(self, runtime: Runtime, tenant_id: UUID, run_id: UUID) -> None:
@@ -121,6 +131,8 @@ class _Work:
         self._actor, self._context = SYSTEM, dict[str, Any]()
         self._done = 0
         self.organization_id: UUID
+        self.held_site: UUID | None = None
+        """The site whose devices had waited, where the import takes in these instead of a file."""
 
     async def begin(self) -> Export | None:
         """What is to be done; None when it has been done already."""
@@ -130,9 +142,33 @@ class _Work:
             run.status = ImportStatus.running
             self._done, self.organization_id = run.rows_done, run.organization_id
             self._actor, self._context = actor_of(run.options), run.options["context"]
+            held = run.options.get("held_site")
+            if held is not None:
+                self.held_site = UUID(held)
+                return Export(run.source, (), as_of=run.as_of)
             return export_of(run.source, run.as_of, run.options, await files_of(session, run.id))
 
+    async def take_held(self, export: Export, site_id: UUID) -> None:
+        """What had waited comes in. It is a part of an export, which shows nothing gone."""
+        async with self._mine() as (session, run):
+            rows = await held_devices(session, site_id)
+            site = await session.fetch(RmmSite, site_id)
+            report = Report(run.source, run.as_of, run.files)
+        parsed = ParsedImport(export.source, tuple(rows))
+        intake = intake_of(self.organization_id, export, parsed, report)
+        intake.doubtful, intake.is_whole = True, False
+        if site.location_id is not None:
+            intake.places = {same(row.site): site.location_id for row in rows}
+        await self.take(intake, parsed)
+
     async def take(self, intake: Intake, parsed: ParsedImport) -> None:
+        """Carry it out from where it stands, or end it where the plan covers no more."""
+        try:
+            await self._take(intake, parsed)
+        except PaymentRequired as refusal:
+            await self.fail(refusal.specific_code, refusal.detail)
+
+    async def _take(self, intake: Intake, parsed: ParsedImport) -> None:
         if self._done:
             await self._recall(intake)
         place = 0
@@ -145,9 +181,11 @@ class _Work:
             await keep_rows(session, run, intake.report)
             run.files, run.options = intake.report.files, {}
             await complete(session, run, intake.report)
+            if self.held_site is not None:
+                await let_go(session, self.held_site)
             await forget_files(session, run.id)
 
-    async def fail(self, code: str, detail: str, *, pointer: str) -> None:
+    async def fail(self, code: str, detail: str, *, pointer: str | None = None) -> None:
         async with self._mine() as (session, run):
             await fail(session, run, code, detail, pointer=pointer)
 
@@ -231,24 +269,25 @@ async def sweep(runtime: Runtime) -> None:
     """Queue again what has no job, as after a loss of the queue; end what was set aside after it had failed again and again."""
     for tenant_id in await all_tenants(runtime.database):
         async with tenant_session(runtime.database, Wall(tenant_id), actor=SYSTEM) as session:
-            unfinished = select(col(ImportRun.id)).where(col(ImportRun.status).in_([ImportStatus.queued, ImportStatus.running]))
+            unfinished = select(col(ImportRun.id)).where(
+                col(ImportRun.status).in_([ImportStatus.queued, ImportStatus.running]),
+                or_(col(ImportRun.fleet_import_id).is_(None), func.jsonb_exists(col(ImportRun.options), "held_site")),
+            )
             ids = list((await session.execute(unfinished)).scalars())
-            if not ids:
-                continue
-            for run_id in await _set_aside(session, ids):
+            for run_id in await set_aside(session, IMPORT, {f"import:{id}": id for id in ids}):
                 run = await session.fetch(ImportRun, run_id, lock=True)
                 await fail(session, run, "set_aside", SET_ASIDE)
                 ids.remove(run_id)
             await queue(session, ids)
 
 
-async def _set_aside(session: TenantSession, ids: Sequence[UUID]) -> list[UUID]:
+async def set_aside(session: TenantSession, job: str, keys: Mapping[str, UUID]) -> list[UUID]:
+    """Which of these the queue has given up, by the keys of their jobs. The queue forgets them with that."""
     connection = await session.driver()
-    keys = {f"import:{id}": id for id in ids}
     gone = await connection.fetch(
         "delete from pgqueuer where entrypoint = $1 and status = 'failed' and dedupe_key = any($2::text[]) "
         "returning dedupe_key",
-        IMPORT,
+        job,
         list(keys),
     )
     return [keys[each["dedupe_key"]] for each in gone]

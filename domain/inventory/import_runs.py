@@ -15,6 +15,7 @@ from domain.tenancy import (
     OrganizationOwned,
     TenantOwned,
     belongs_to,
+    belongs_to_tenants,
     instant,
     json_list,
     json_object,
@@ -45,12 +46,16 @@ class RowOutcome(StrEnum):
 class ImportRun(OrganizationOwned, table=True):
     __tablename__ = "import_run"  # pyright: ignore[reportAssignmentType]  SQLModel's stub declares it otherwise
     __table_args__ = organization_table(
+        belongs_to_tenants("fleet_import"),
         listed_by("import_run", "organization_id"),
+        listed_by("import_run", "fleet_import_id"),
         Index("ix_import_run_unfinished", "tenant_id", "id", postgresql_where=text("status in ('queued', 'running')")),
     )
     noun: ClassVar[str] = "import"
 
     source: str
+    fleet_import_id: UUID | None = None
+    """The import for the whole tenant that this is the organization's part of."""
     made_by: UUID | None = None
     """The member who sent it."""
     as_of: datetime = instant()

@@ -27,12 +27,14 @@ from tests.makers import (
     make_assessment,
     make_baa,
     make_backup,
+    make_column_mapping,
     make_connection,
     make_device,
     make_disposal,
     make_document,
     make_engagement,
     make_finding,
+    make_fleet_import,
     make_flow,
     make_group,
     make_import,
@@ -42,6 +44,7 @@ from tests.makers import (
     make_partner,
     make_policy,
     make_remote_access,
+    make_rmm_site,
     make_segment,
     make_service_account,
     make_system,
@@ -187,6 +190,13 @@ async def _inventory(full: FullHouse, *, practice: str, vendor: str, location: s
     ids["disposal_id"] = (await make_disposal(by, old, **gone))["id"]
     table = f"hostname,serial\nPC-{mark},S{mark}\n"
     ids["import_id"] = (await make_import(by, practice, document=table))["id"]
+    ids["column_mapping_id"] = mapping = (await make_column_mapping(by, name=f"Columns {mark}"))["id"]
+    mapped = {"source": "csv", "document": table, "mapping_id": mapping}
+    await by.make(f"/organizations/{practice}/imports", mapped)
+    site = {"company": f"Client {mark}", "location_id": location}
+    ids["rmm_site_id"] = (await make_rmm_site(by, practice, **site))["id"]
+    fleet = f"hostname,company\nPC-{mark},Client {mark}\n"
+    ids["fleet_import_id"] = (await make_fleet_import(by, fleet, mapping_id=mapping))["id"]
 
 
 async def _agreements(full: FullHouse, *, practice: str, vendor: str, document: str) -> None:

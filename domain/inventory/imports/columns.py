@@ -183,6 +183,19 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
         "Branch",
         "Client site",
     ),
+    "company": _aliases(
+        "Company",
+        "Company name",
+        "Client",
+        "Client name",
+        "Customer",
+        "Customer name",
+        "Organization",
+        "Organization name",
+        "Organisation",
+        "Practice",
+        "Account name",
+    ),
 }  # fmt: skip  one line per heading would hide the table
 REPORTED_WHEN_MISSING = ("os_name", "last_seen", "encryption", "av", "serial", "site")
 """Fields whose absence a technician should know of: without them, devices stay unknown in that respect."""

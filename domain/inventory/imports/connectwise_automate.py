@@ -29,6 +29,7 @@ def reader(clock: Clock) -> Callable[[dict[str, Json]], Draft]:
             antivirus=_antivirus(computer, clock),
             serials=(computer.get("SerialNumber"),),
             sites=(at(computer, "Location", "Name"), at(computer, "Client", "Name")),
+            companies=(at(computer, "Client", "Name"),),
         )
 
     return draft

@@ -11,7 +11,7 @@ from domain.inventory.imports.normal_form import ImportedDevice, Json, Rejected,
 from domain.inventory.imports.serials import first_serial
 from domain.inventory.imports.texts import clean, first_text
 from domain.inventory.imports.times import Clock
-from domain.inventory.imports.words import NO_ANTIVIRUS_FACT, Antivirus
+from domain.inventory.imports.words import NO_ANTIVIRUS_FACT, NO_PATCH_FACT, Antivirus, Patches
 from domain.inventory.operating_systems import OperatingSystems
 
 LONGEST_HOSTNAME = 255
@@ -32,8 +32,10 @@ class Draft:
     antivirus: Antivirus = NO_ANTIVIRUS_FACT
     serials: Sequence[Json] = ()
     sites: Sequence[Json] = ()
+    companies: Sequence[Json] = ()
     status: Literal["active", "retired"] = "active"
     skip: str | None = None
+    patches: Patches = NO_PATCH_FACT
     warnings: list[str] = field(default_factory=list[str])
 
 
@@ -96,7 +98,10 @@ def finish(
         av_definitions=draft.antivirus.definitions,
         serial=serial,
         site=text(*draft.sites),
+        company=text(*draft.companies),
         status=draft.status,
+        last_patch_on=draft.patches.last_on,
+        missing_patch_days=draft.patches.missing_days,
         warnings=tuple(sorted(set(warnings))) if warnings else (),
         raw=raw,
     )

@@ -50,6 +50,7 @@ class Columns:
             antivirus=antivirus,
             serials=(cell("serial"),),
             sites=(cell("site"),),
+            companies=(cell("company"),),
             warnings=[*row.warnings],
         )
 

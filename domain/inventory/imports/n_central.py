@@ -25,6 +25,7 @@ def reader(assets: Mapping[str, Json]) -> Callable[[dict[str, Json]], Draft]:
             last_seen=(device.get("lastApplianceCheckinTime"),),
             serials=(at(detail, "computersystem", "serialnumber"),),
             sites=(device.get("siteName"), device.get("customerName")),
+            companies=(device.get("customerName"),),
         )
 
     return draft

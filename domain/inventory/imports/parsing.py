@@ -160,6 +160,11 @@ def _sort(
         skipped.append(outcome)
 
 
+def check_parts(source: str, names: Iterable[str]) -> None:
+    """Refuses parts that this source does not have, before anything is read. Raises UnreadableImport."""
+    _named_parts(SOURCES[source], dict.fromkeys(names, b""))
+
+
 def _named_parts(source: Source, parts: Mapping[str, bytes]) -> Mapping[str, bytes]:
     names = [part.name for part in source.parts]
     if len(parts) == 1 and not set(parts) & set(names):

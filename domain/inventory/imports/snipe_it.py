@@ -36,6 +36,7 @@ def reader(mapping: CheckedMapping) -> Callable[[dict[str, Json]], Draft]:
             antivirus=antivirus_of(custom.get("av")),
             serials=(_plain(asset.get("serial")), custom.get("serial")),
             sites=tuple(_plain(at(asset, place, "name")) for place in ("location", "rtd_location", "company")),
+            companies=(_plain(at(asset, "company", "name")),),
             status="retired" if at(asset, "status_label", "status_type") == "archived" else "active",
         )
 

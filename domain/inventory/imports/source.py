@@ -77,9 +77,15 @@ SOURCES: Mapping[str, Source] = {
         JsonSource(
             "ninjaone",
             "NinjaOne",
-            (Part("devices"), Part("volumes", "results"), Part("antivirus", "results")),
+            (
+                Part("devices"),
+                Part("volumes", "results"),
+                Part("antivirus", "results"),
+                Part("os-patches", "results"),
+                Part("os-patch-installs", "results"),
+            ),
             ninjaone.MARKS,
-            lambda beside: ninjaone.reader(beside.lists),
+            lambda beside: ninjaone.reader(beside.lists, beside.clock),
             unit="s",
         ),
         JsonSource(

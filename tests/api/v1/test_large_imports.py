@@ -5,13 +5,25 @@ import json
 import signal
 import sys
 from typing import Any
+from uuid import UUID
 
+from domain.database import tenant_session
+from domain.inventory.organizations import Organization
 from domain.runtime import Runtime, Targets
+from domain.tenancy import SYSTEM, Wall
 from tests.domain.outbound.listening import eventually, working
 from tests.domain.test_worker import ROOT, WORKER
 from tests.makers import Caller, House, expect
 
 TITLE = "Hostname,Operating system,Serial,Encryption,Last seen\n"
+
+
+async def practice_with_room(house: House, by: Caller) -> str:
+    """An organization whose plan covers as many devices as may come."""
+    practice = await house.organization(by)
+    async with tenant_session(house.runtime.database, Wall(by.tenant_id), actor=SYSTEM) as session:
+        (await session.fetch(Organization, UUID(practice))).limits = {"devices": 100_000}
+    return practice
 
 
 def table(count: int, *, last_seen: str = "2026-11-22T08:00:00Z", encryption: str = "on") -> str:
@@ -38,7 +50,7 @@ async def kinds_of_events(by: Caller) -> list[str]:
 
 async def test_a_large_import_is_the_worker_s(house: House, runtime: Runtime) -> None:
     msp = await house.tenant()
-    practice = await house.organization(msp)
+    practice = await practice_with_room(house, msp)
     sent = await msp.post(
         f"/organizations/{practice}/imports",
         {"source": "csv", "as_of": "2026-11-22T12:00:00Z", "documents": {"devices": table(1500)}},
@@ -67,7 +79,7 @@ async def test_a_large_import_is_the_worker_s(house: House, runtime: Runtime) ->
 
 async def test_seen_again_is_no_news_and_no_longer_listed_is_stale(house: House, runtime: Runtime) -> None:
     msp = await house.tenant()
-    practice = await house.organization(msp)
+    practice = await practice_with_room(house, msp)
     async with working(runtime):
         await finished(msp, await send_table(msp, practice, table(1100)))
         told = await kinds_of_events(msp)
@@ -84,7 +96,7 @@ async def test_seen_again_is_no_news_and_no_longer_listed_is_stale(house: House,
 
 async def test_what_cannot_be_read_fails_and_says_why(house: House, runtime: Runtime) -> None:
     msp = await house.tenant()
-    practice = await house.organization(msp)
+    practice = await practice_with_room(house, msp)
     text = "[" + " " * 600_000 + "{]"
     body = {"source": "ninjaone", "documents": {"devices": text}}
     report = expect(await msp.post(f"/organizations/{practice}/imports", body), 202)
@@ -100,7 +112,7 @@ async def test_after_a_kill_the_next_worker_goes_on_and_nothing_is_doubled(
     house: House, runtime: Runtime, targets: Targets
 ) -> None:
     msp = await house.tenant()
-    practice = await house.organization(msp)
+    practice = await practice_with_room(house, msp)
     report = await send_table(msp, practice, table(4000))
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", WORKER, cwd=ROOT, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
