@@ -12,7 +12,9 @@ from sqlalchemy import text
 from api import problems
 from api.credentials import Credentials
 from api.docs import add_docs
+from api.limits import RateLimits
 from api.openapi import add_contract
+from api.origins import Origins
 from api.telemetry import Measurements, Observed
 from api.v1 import (
     access_requests,
@@ -66,6 +68,7 @@ from api.v1 import (
     webhooks,
     workforce,
 )
+from domain.people.origins import is_registered
 from domain.runtime import Runtime
 from domain.tenancy import NOBODYS_TENANT, Wall
 
@@ -133,9 +136,11 @@ def build(runtime: Runtime) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         app.state.credentials = Credentials(runtime.database)
+        app.state.limits = RateLimits(runtime.settings)
         await app.state.credentials.start()
         yield
         await app.state.credentials.stop()
+        await app.state.limits.close()
 
     app = FastAPI(
         title="Bitewing API",
@@ -153,6 +158,9 @@ def build(runtime: Runtime) -> FastAPI:
     add_docs(app)
     add_contract(app)
     problems.install(app)
+    app.add_middleware(
+        Origins, always=runtime.settings.cors_origins, registered=lambda origin: is_registered(runtime.database, origin)
+    )
     app.add_middleware(Observed, settings=runtime.settings, measurements=measurements)
     return app
 

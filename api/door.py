@@ -17,11 +17,12 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 
 from api.credentials import Credentials
+from api.limits import RateLimits
 from api.once import Once
 from api.problems import fault_at
 from domain.access import Permission, Principal, Withheld
 from domain.database import tenant_session
-from domain.errors import Conflict, Fault, Forbidden, Invalid, Malformed, NotFound, PreconditionFailed
+from domain.errors import Conflict, Fault, Forbidden, Invalid, Malformed, NotFound, PreconditionFailed, Unauthenticated
 from domain.inventory.organizations import Organization
 from domain.runtime import Runtime
 from domain.tenancy import NOBODY, NOBODYS_TENANT, Fields, TenantOwned, TenantSession, Wall
@@ -68,7 +69,13 @@ class DoorRoute(APIRoute):
         async def enter(request: Request) -> Response:
             runtime = runtime_of(request)
             credentials: Credentials = request.app.state.credentials
-            principal = await credentials.principal(request, circumstances(request))
+            limits: RateLimits = request.app.state.limits
+            try:
+                principal = await credentials.principal(request, circumstances(request))
+            except Unauthenticated:
+                await limits.spend(request, "address", request.state.address)
+                raise
+            await limits.spend(request, "credential", principal.actor.id)
             request.state.tenant_id = principal.tenant_id
             async with tenant_session(
                 runtime.database,
@@ -99,6 +106,7 @@ class DoorstepRoute(APIRoute):
 
         async def enter(request: Request) -> Response:
             runtime = runtime_of(request)
+            await request.app.state.limits.spend(request, "address", request.state.address)
             async with tenant_session(
                 runtime.database, Wall(NOBODYS_TENANT), actor=NOBODY, context=circumstances(request)
             ) as session:

@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.headers import Manners
 from api.problems import problem, unexpected
 from domain.clock import new_id
 from domain.errors import TooLarge
@@ -45,6 +46,7 @@ class Observed:
         self._limits = (settings.body_limit, settings.upload_limit)
         self._proxies = settings.proxies
         self._measurements = measurements
+        self._manners = Manners(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -66,13 +68,8 @@ class Observed:
                 begun = True
                 status = message["status"]
                 headers: list[tuple[bytes, bytes]] = message.setdefault("headers", [])
-                headers += [
-                    (b"x-request-id", request_id.encode()),
-                    (b"x-content-type-options", b"nosniff"),
-                    (b"referrer-policy", b"no-referrer"),
-                ]
-                if not any(name == b"cache-control" for name, _ in headers):
-                    headers.append((b"cache-control", b"no-store"))
+                headers.append((b"x-request-id", request_id.encode()))
+                self._manners.add(request, headers)
             await send(message)
 
         structlog.contextvars.bind_contextvars(request_id=request_id)

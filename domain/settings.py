@@ -16,6 +16,7 @@ from domain.keyring import KeyRing, KeyRingError
 from domain.networks import Network, parse_network
 
 MIB = 1024 * 1024
+ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?")
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _SENDER = re.compile(r"[^\s@<>]+@[^\s@<>]+|[^<>@\x00-\x1f]+ <[^\s@<>]+@[^\s@<>]+>")
 
@@ -43,6 +44,10 @@ class Settings(BaseSettings):
     public_url: str | None = None
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
     app_url: str | None = None
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    rate_limit_credential: Annotated[int, Field(ge=1)] = 3_000
+    rate_limit_address: Annotated[int, Field(ge=1)] = 300
+    rate_limit_url: SecretStr | None = None
     body_limit: Annotated[int, Field(ge=1024)] = 16 * MIB
     upload_limit: Annotated[int, Field(ge=1024)] = 25 * MIB
     problem_base_url: str = "https://bitewing.example/problems/"
@@ -70,10 +75,24 @@ class Settings(BaseSettings):
     stripe_webhook_secret: SecretStr | None = None
     stripe_api_base: str | None = None
 
-    @field_validator("secret_keys", "webhook_ports", "trusted_proxies", mode="before")
+    @field_validator("secret_keys", "webhook_ports", "trusted_proxies", "cors_origins", mode="before")
     @classmethod
     def _split_commas(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(ORIGIN.fullmatch(each) for each in value):
+            raise ValueError("each reads https://host or https://host:port, in small letters")
+        return value
+
+    @field_validator("rate_limit_url")
+    @classmethod
+    def _leads_to_redis(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(("redis://", "rediss://")):
+            raise ValueError("it begins with redis:// or rediss://")
+        return value
 
     @field_validator("trusted_proxies")
     @classmethod

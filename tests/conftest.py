@@ -54,6 +54,8 @@ def settings(data_dir: Path) -> Settings:
             "data_dir": data_dir,
             "webhook_allow_http": True,
             "webhook_allow_loopback": True,
+            "rate_limit_address": 10_000_000,
+            "rate_limit_credential": 10_000_000,
             "sign_ins_per_address": 100_000,  # the whole suite comes from one address
         }
     )

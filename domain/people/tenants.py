@@ -13,6 +13,7 @@ from domain.clock import new_id, now
 from domain.database import Database
 from domain.errors import Invalid
 from domain.events import differences, emit
+from domain.people.origins import check_origins
 from domain.people.revocation import forget_credentials
 from domain.people.session_policy import check_policy, policy_of
 from domain.remediation.sla import accept_sla
@@ -89,6 +90,7 @@ async def own(session: TenantSession, *, lock: bool = False) -> Tenant:
 async def change_tenant(session: TenantSession, tenant: Tenant, fields: TenantFields) -> Tenant:
     """Set the name, the brand and the settings."""
     check_policy(fields.settings)
+    check_origins(fields.settings)
     reminders_to = fields.settings.get("agreement_reminders_to")
     if reminders_to is not None and not _is_address(reminders_to):
         raise Invalid.one("/settings/agreement_reminders_to", "invalid", "This must be an e-mail address.")

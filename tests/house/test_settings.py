@@ -76,6 +76,8 @@ def test_everything_that_is_wrong_is_said_at_once_and_no_secret(monkeypatch: pyt
         "BITEWING_PUBLIC_URL": "api.bitewing.example",
         "BITEWING_LOG_FORMAT": "xml",
         "BITEWING_WEBHOOK_PORTS": "https",
+        "BITEWING_CORS_ORIGINS": "https://app.example/path",
+        "BITEWING_RATE_LIMIT_URL": "http://hunter6@redis",
         "BITEWING_TRUSTED_PROXIES": "10.0.0.1/8",
         "BITEWING_BEGIN_IN_ONE_MESSAGE": "perhaps",
     }
