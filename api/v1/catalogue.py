@@ -11,9 +11,19 @@ from fastapi import Header, Response
 
 from api.derived import no_cursor, read_cursor, write_cursor
 from api.door import Inside, door_router, may
-from api.pages import Page, Paged, Window
+from api.pages import Page, Paged, Window, page_of
 from api.v1 import catalogue_rows as rows
-from api.v1.catalogue_rows import CatalogueRow, FactOut, OsLifecycleOut, RequirementOut, Status, ThreatOut, TopicOut
+from api.v1.catalogue_rows import (
+    CatalogueRow,
+    FactOut,
+    ImagingVendorOut,
+    OsLifecycleOut,
+    RequirementOut,
+    Status,
+    ThreatOut,
+    TopicOut,
+    VendorCategoryOut,
+)
 from domain.access import Permission
 from domain.errors import Invalid
 from domain.inventory.kinds import DeviceKind, SystemKind
@@ -85,6 +95,20 @@ async def list_catalogue_os_lifecycles(
     product = _one_of("product", product, {row.product for row in everything})
     found = [row for row in everything if product in (None, row.product)]
     return _answer(found, window, if_none_match, key=lambda row: row.key)
+
+
+@router.get("/catalogue/vendor-categories", response_model=Page[VendorCategoryOut], responses=NOT_MODIFIED)
+async def list_catalogue_vendor_categories(by: Reader, window: Paged, if_none_match: IfNoneMatch = None) -> Response:
+    """Kinds of outside parties with the role that is suggested for each. The facts of an engagement decide."""
+    return _answer(rows.vendor_categories(), window, if_none_match, key=lambda row: row.key)
+
+
+@router.get("/catalogue/imaging-vendors")
+async def list_catalogue_imaging_vendors(by: Reader, window: Paged, category: str | None = None) -> Page[ImagingVendorOut]:
+    """What is publicly known of imaging vendors: products and category, to begin one's own list with. No part of an edition."""
+    everything = rows.imaging_vendors()
+    category = _one_of("category", category, {row.key for row in rows.vendor_categories()})
+    return page_of([row for row in everything if category in (None, row.category)], window, key=lambda row: row.name)
 
 
 def _in_group(everything: Sequence[Any], group: str | None) -> list[Any]:

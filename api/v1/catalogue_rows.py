@@ -4,6 +4,7 @@ What is only proposed never stands in the fields of the law: a proposal has a ``
 today's paragraph numbers for other things, and what of it nobody has verified is withheld.
 """
 
+from dataclasses import asdict
 from datetime import date
 from functools import cache
 from typing import Any, Literal
@@ -16,6 +17,7 @@ from domain.sra.catalogue import Fact, ProposedChange, Requirement, catalogue
 from domain.sra.levels import Level, risk_level
 from domain.tables import TABLES
 from domain.tenancy import TenantOwned
+from domain.vendors.market import market
 
 Status = Literal["in_force", "proposed"]
 
@@ -254,6 +256,52 @@ def os_lifecycles() -> tuple[OsLifecycleOut, ...]:
     return tuple(
         OsLifecycleOut(**row.model_dump(), status="in_force", **_from("endoflife")) for row in catalogue().os_lifecycles
     )
+
+
+class VendorCategoryOut(CatalogueRow):
+    """A kind of outside party, with the role that is suggested until the facts decide."""
+
+    key: str
+    title: str
+    default_role: str
+    role_decision_required: bool = Field(description="A person has to decide the role and record why.")
+    why: str
+    citations: list[str]
+    services: list[str] = Field(description="Words for the `service` of an engagement that fall into this category.")
+    certainty: str = Field(description="definition, guidance, judgement or memory: what the suggestion rests on.")
+
+
+class ImagingVendorOut(BaseModel):
+    """A company, with its products and the category to file it under. Facts, each with where they can be read."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    products: list[str]
+    category: str | None = Field(description="Null: software that is downloaded, with no service behind it.")
+    basis: Literal["advisory", "maker"] = Field(description="Named so in a public advisory, or by its maker.")
+    source: str
+    as_of: date
+
+
+@cache
+def vendor_categories() -> tuple[VendorCategoryOut, ...]:
+    return tuple(
+        VendorCategoryOut(
+            **row.model_dump(),
+            status="in_force",
+            source="Suggestions of this catalogue, resting on 45 CFR 160.103 and guidance as said in `certainty`.",
+            as_of=catalogue().edition.as_of,
+            edition=catalogue().edition.id,
+        )
+        for row in catalogue().vendor_categories
+    )
+
+
+@cache
+def imaging_vendors() -> tuple[ImagingVendorOut, ...]:
+    """By name."""
+    return tuple(ImagingVendorOut.model_validate({**asdict(each), "as_of": market().as_of}) for each in market().vendors)
 
 
 def _given(row: BaseModel | Fact, *names: str) -> dict[str, Any]:

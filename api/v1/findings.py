@@ -322,20 +322,20 @@ async def list_findings(by: Reader, organization: ThisOrganization, window: Page
 @router.post("/organizations/{organization_id}/findings", status_code=201, response_model=FindingDetailOut)
 async def write_finding(by: Writer, organization: ThisOrganization, fields: ManualFindingFields) -> FindingDetailOut:
     """Write down a risk that no rule sees. Its level is looked up."""
-    return await _shown(by, by.tag(await manual_findings.write_down(by.session, organization, fields)))
+    return await shown(by, by.tag(await manual_findings.write_down(by.session, organization, fields)))
 
 
 @router.get("/findings/{finding_id}", response_model=FindingDetailOut)
 async def read_finding(by: Reader, finding: ThisFinding) -> FindingDetailOut:
     """A risk explained: the rule, the facts that it read and missed and who said them, the tasks that treat it, every
     decision on it, and what happened to it."""
-    return await _shown(by, finding)
+    return await shown(by, finding)
 
 
 @router.patch("/findings/{finding_id}", response_model=FindingDetailOut, openapi_extra=patch_of(ManualFindingTexts))
 async def reword_finding(by: Writer, finding: ThisFinding, changes: Changes) -> FindingDetailOut:
     """Change the texts of a finding written by hand. 409 for any other: its texts are the catalogue's."""
-    return await _shown(by, await manual_findings.reword(by.session, finding, merged(ManualFindingTexts, finding, changes)))
+    return await shown(by, await manual_findings.reword(by.session, finding, merged(ManualFindingTexts, finding, changes)))
 
 
 @router.post("/findings/{finding_id}/decision", status_code=201, response_model=FindingDetailOut)
@@ -345,10 +345,10 @@ async def decide_on_finding(by: Writer, finding: ThisFinding, fields: DecisionFi
     `accept` takes two members: the first gives `reason` and `expires_on`, and the risk stays open; another one, who may
     approve analyses, sends `accept` as well, and it is accepted until that day. Any other decision withdraws the request.
     """
-    return await _shown(by, by.tag(await deciding.decide(by.session, finding, fields, by=by.principal)))
+    return await shown(by, by.tag(await deciding.decide(by.session, finding, fields, by=by.principal)))
 
 
-async def _shown(by: Inside, finding: Finding) -> FindingDetailOut:
+async def shown(by: Inside, finding: Finding) -> FindingDetailOut:
     session = by.session
     tasks, sources = await working.tasks_of(session, finding), await sources_of(session, finding)
     return FindingDetailOut.of(finding, tasks, sources, await history_of(session, finding))

@@ -88,8 +88,10 @@ class ManualFindingFields(ManualFindingTexts):
     impact: Level
 
 
-async def write_down(session: TenantSession, organization: Organization, fields: ManualFindingFields) -> Finding:
-    """Record a risk that a person has seen."""
+async def write_down(
+    session: TenantSession, organization: Organization, fields: ManualFindingFields, *, key: str | None = None
+) -> Finding:
+    """Record a risk that a person has seen. ``key``: what makes it the same risk as another one, where that can be said."""
     spoken = fields.model_dump(include={"subject_name", *ManualFindingTexts.model_fields})
     suspected = await keep_patients_out(session, spoken)
     texts: dict[str, Any] = fields.model_dump(include=set(ManualFindingTexts.model_fields))
@@ -105,7 +107,7 @@ async def write_down(session: TenantSession, organization: Organization, fields:
             organization_id=organization.id,
             assessment_id=await _open_assessment(session, organization),
             number=await _next_number(session, organization),
-            key=f"manual:{identifier}",
+            key=key or f"manual:{identifier}",
             origin=FindingOrigin.manual,
             subject_type=fields.subject_type,
             subject_id=subject_id,

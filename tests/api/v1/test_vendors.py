@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from domain.access import Role
 from domain.clock import today
-from tests.makers import House, expect
+from tests.makers import House, expect, make_baa, make_engagement, make_finding, make_vendor
 
 
 async def test_a_vendor_lives(house: House) -> None:
@@ -97,3 +97,44 @@ async def test_roles_and_strangers(house: House) -> None:
     assert (await (await house.member(msp, Role.billing)).get("/vendors")).status_code == 403
     assert (await stranger.get(f"/vendors/{vendor['id']}")).status_code == 404
     assert await stranger.all("/vendors") == []
+
+
+async def test_a_vendor_is_shown_over_all_organizations(house: House) -> None:
+    msp = await house.tenant()
+    vendor, other = await make_vendor(msp), await make_vendor(msp)
+    lakeview, harbor, cedar = [await house.organization(msp, name=name) for name in ("Lakeview", "Harbor", "Cedar")]
+    await make_engagement(msp, lakeview, vendor["id"])
+    await make_engagement(msp, harbor, vendor["id"])
+    await make_engagement(msp, cedar, other["id"])
+    baa = await make_baa(msp, harbor, vendor["id"], signed_on=today().isoformat())
+    about = {"subject_type": "vendor", "subject_id": vendor["id"]}
+    risk = await make_finding(msp, harbor, **about)
+
+    shown = {each["organization_name"]: each for each in await msp.all(f"/vendors/{vendor['id']}/organizations")}
+    assert shown.keys() == {"Lakeview", "Harbor"}
+    assert [each["compliant"] for each in shown["Lakeview"]["engagements"]] == [False]
+    assert [(each["id"], each["state"]) for each in shown["Harbor"]["baas"]] == [(baa["id"], "executed")]
+    assert [each["id"] for each in shown["Harbor"]["findings"]] == [risk["id"]]
+    first = await msp.get_json(f"/vendors/{vendor['id']}/organizations", params={"limit": 1})
+    assert len(first["data"]) == 1 and first["next"]
+
+    narrowed = await house.member(msp, Role.technician, organizations=[lakeview])
+    assert [each["organization_name"] for each in await narrowed.all(f"/vendors/{vendor['id']}/organizations")] == ["Lakeview"]
+    blind = await house.member(msp, Role.admin, scopes=["vendors:read"])
+    [one, *_] = await blind.all(f"/vendors/{vendor['id']}/organizations")
+    assert (one["engagements"], one["baas"], one["findings"]) == (None, None, None)
+
+
+async def test_a_list_begins_with_what_is_publicly_known(house: House) -> None:
+    msp = await house.tenant()
+    categories = await msp.all("/catalogue/vendor-categories")
+    assert {"cloud_archive", "lab", "cleaning"} <= {each["key"] for each in categories}
+    lab = next(each for each in categories if each["key"] == "lab")
+    assert lab["role_decision_required"]
+    known = await msp.all("/catalogue/imaging-vendors")
+    assert all(each["source"].startswith("https://") and each["products"] for each in known)
+    for each in known:
+        await make_vendor(msp, name=each["name"], category=each["category"], products=each["products"])
+    clouds = await msp.get_json("/catalogue/imaging-vendors", params={"category": "cloud_archive"})
+    assert {each["category"] for each in clouds["data"]} == {"cloud_archive"}
+    assert (await msp.get("/catalogue/imaging-vendors", params={"category": "mood"})).status_code == 422
