@@ -161,6 +161,11 @@ class Connector(ABC):
         """The tickets that changed since then: the fallback for callbacks that never came. May show too many."""
 
     @classmethod
+    def key_url(cls, callback: Callback) -> str | None:
+        """For a product that signs with a key of its own: where that key is. Nothing of the body is believed yet."""
+        return None
+
+    @classmethod
     @abstractmethod
     def parse_callback(cls, callback: Callback) -> Sequence[Hint]:
         """Verify what came in and say what to look at; Unauthenticated where it is not signed as the product signs."""
@@ -178,6 +183,11 @@ class Connector(ABC):
         words = {**self.words, **self.account.words}
         fallbacks = {TicketState.in_progress: TicketState.open, TicketState.waiting: TicketState.in_progress}
         return words.get(state) or (self.word_for(fallbacks[state]) if state in fallbacks else None)
+
+
+def said_only(**fields: Any) -> dict[str, Any]:
+    """The fields that say something; null would empty a field in the product."""
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def marked(text: str, comment_id: object) -> str:

@@ -24,7 +24,7 @@ from domain.ticketing.connections import Connection, connector_of
 from domain.ticketing.connector import Connector, Hint, RemoteComment, RemoteTicket, TicketState
 from domain.ticketing.losses import lose
 from domain.ticketing.tickets import Ticket, TicketComment
-from domain.ticketing.web import TicketingFailed, Trouble, Web
+from domain.ticketing.web import TicketingFailed, Trouble, Web, asked
 
 LOOKS = 5
 """How often a look may find that the ticket was told something meanwhile."""
@@ -102,10 +102,10 @@ async def _see(
 ) -> tuple[RemoteTicket | None, Sequence[RemoteComment], TicketingFailed | None]:
     """The ticket and what was said there since; no ticket when it is gone."""
     try:
-        remote = await connector.get(remote_id)
+        remote = await asked(connector.get(remote_id))
         if remote.gone:
             return None, (), None
-        return remote, await connector.comments(remote_id, known), None
+        return remote, await asked(connector.comments(remote_id, known)), None
     except TicketingFailed as failure:
         return None, (), None if failure.trouble is Trouble.gone else failure
 

@@ -19,7 +19,7 @@ from domain.ticketing.connections import Connection, connector_of
 from domain.ticketing.connector import RemoteTicket
 from domain.ticketing.hearing import ask_to_look
 from domain.ticketing.tickets import Ticket
-from domain.ticketing.web import TicketingFailed, Web
+from domain.ticketing.web import TicketingFailed, Web, asked
 
 OVERLAP = timedelta(minutes=2)
 """Clocks differ, and a product's search may lag behind."""
@@ -87,7 +87,7 @@ async def poll(runtime: Runtime, payload: Mapping[str, Any]) -> None:
     failure: TicketingFailed | None = None
     changed: Sequence[RemoteTicket] = ()
     try:
-        changed = await connector.changed_since(since)
+        changed = await asked(connector.changed_since(since))
     except TicketingFailed as error:
         failure = error
     async with tenant_session(runtime.database, wall, actor=SYSTEM) as session:

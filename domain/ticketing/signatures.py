@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from domain.ticketing.connector import Callback, refuse_callback
 
@@ -19,10 +19,17 @@ def expect_equal(given: str, wanted: str) -> None:
 
 
 def expect_hmac(
-    callback: Callback, header: str, *, prefix: str = "", digest: str = "sha256", hexadecimal: bool = True, before: bytes = b""
+    callback: Callback,
+    header: str,
+    *,
+    prefix: str = "",
+    digest: str = "sha256",
+    hexadecimal: bool = True,
+    before: bytes = b"",
+    key: bytes | None = None,
 ) -> None:
-    """The header holds an HMAC of the body (behind ``before``) under the connection's secret."""
-    mac = hmac.new(callback.secret.encode(), before + callback.body, getattr(hashlib, digest)).digest()
+    """The header holds an HMAC of the body (behind ``before``) under the connection's secret, or under ``key``."""
+    mac = hmac.new(key or callback.secret.encode(), before + callback.body, getattr(hashlib, digest)).digest()
     wanted = mac.hex() if hexadecimal else base64.b64encode(mac).decode()
     expect_equal(callback.headers.get(header, ""), prefix + wanted)
 
@@ -58,6 +65,25 @@ def json_object(callback: Callback) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise refuse_callback("its body is no JSON object.")
     return found  # pyright: ignore[reportUnknownVariableType]  JSON
+
+
+def json_items(callback: Callback) -> list[dict[str, Any]]:
+    """The body as a list of objects, where a product sends one or several at once."""
+    try:
+        found = json.loads(callback.body)
+    except (ValueError, RecursionError):
+        found = None
+    items: list[Any] = found if isinstance(found, list) else [found]  # pyright: ignore[reportUnknownVariableType]  JSON
+    if not all(isinstance(each, dict) for each in items):
+        raise refuse_callback("its body is no JSON object.")
+    return items
+
+
+def within(said: Any, *names: str) -> Any:
+    """What stands at a way into the body; None where the way ends early."""
+    for name in names:
+        said = cast("dict[str, Any]", said).get(name) if isinstance(said, dict) else None
+    return said
 
 
 def content_key(callback: Callback) -> str:

@@ -28,7 +28,7 @@ from domain.ticketing.connector import Changes, Connector, Draft, RemoteTicket, 
 from domain.ticketing.losses import lose
 from domain.ticketing.mappings import mapping_for
 from domain.ticketing.tickets import ChangeKind, ChangeStatus, Ticket, TicketChange
-from domain.ticketing.web import TicketingFailed, Trouble, Web
+from domain.ticketing.web import TicketingFailed, Trouble, Web, asked
 from domain.ticketing.wording import priority_of, state_of_task, text_of, title_of, verified_sentence
 
 LEASE = timedelta(seconds=120)
@@ -63,7 +63,7 @@ async def tell(runtime: Runtime, payload: Mapping[str, Any]) -> None:
         failure: TicketingFailed | None = None
         remote: RemoteTicket | None = None
         try:
-            remote = await turn.tell(turn.connector)
+            remote = await asked(turn.tell(turn.connector))
         except TicketingFailed as error:
             failure = error
         async with tenant_session(runtime.database, wall, actor=SYSTEM) as session:

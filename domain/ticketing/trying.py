@@ -19,7 +19,7 @@ from domain.ticketing import troubles
 from domain.ticketing.connections import Connection, connector_of
 from domain.ticketing.connector import Changes, Connector, Draft, TicketState, marked
 from domain.ticketing.mappings import Mapping as TicketMapping
-from domain.ticketing.web import TicketingFailed, Web
+from domain.ticketing.web import TicketingFailed, Web, asked
 
 STEPS = ("create", "find", "comment", "close", "look")
 _TITLE = "Bitewing: a test of this connection"
@@ -38,10 +38,10 @@ async def ask_to_try(session: TenantSession, connection: Connection, organizatio
         raise Invalid.one("/organization_id", "not_mapped", "There is no such organization mapped on this connection.")
     if mapping is None:
         raise Conflict("Say first where tickets go: map an organization on this connection.", code="not_mapped")
-    asked: dict[str, Any] = {"id": str(new_id()), "state": "waiting", "asked_at": rfc3339(now()), "steps": []}
-    await _keep(session, connection.id, asked)
-    enqueue(session, TEST_CONNECTION, connection_id=connection.id, mapping_id=mapping.id, test_id=asked["id"])
-    return asked
+    begun: dict[str, Any] = {"id": str(new_id()), "state": "waiting", "asked_at": rfc3339(now()), "steps": []}
+    await _keep(session, connection.id, begun)
+    enqueue(session, TEST_CONNECTION, connection_id=connection.id, mapping_id=mapping.id, test_id=begun["id"])
+    return begun
 
 
 async def try_out(runtime: Runtime, payload: Mapping[str, Any]) -> None:
@@ -52,20 +52,20 @@ async def try_out(runtime: Runtime, payload: Mapping[str, Any]) -> None:
         mapping = await session.fetch(TicketMapping, UUID(payload["mapping_id"]))
         if connection.archived_at is not None or (connection.last_test or {}).get("id") != test_id:
             return
-        asked = dict(connection.last_test or {})
+        begun = dict(connection.last_test or {})
         web = Web(egress_under(EgressPolicy.of(runtime.settings)), connection.base_url)
         connector = connector_of(connection, runtime.keyring, web)
     steps: list[dict[str, Any]] = []
     failure: TicketingFailed | None = None
     ticket: dict[str, Any] = {}
     try:
-        await _walk(connector, mapping, test_id, steps, ticket)
+        await asked(_walk(connector, mapping, test_id, steps, ticket))
     except TicketingFailed as error:
         failure = error
         step = STEPS[len(steps)]
         steps.append({"step": step, "ok": False, "trouble": error.trouble.value, "detail": error.detail})
     passed = failure is None and all(each["ok"] for each in steps)
-    outcome = {**asked, **ticket, "state": "passed" if passed else "failed", "ended_at": rfc3339(now()), "steps": steps}
+    outcome = {**begun, **ticket, "state": "passed" if passed else "failed", "ended_at": rfc3339(now()), "steps": steps}
     async with tenant_session(runtime.database, wall, actor=SYSTEM) as session:
         await _keep(session, connection.id, outcome)
         if failure is None:

@@ -5,17 +5,18 @@ of the product, and its text is of no use to anybody.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from domain.clock import now
 from domain.outbound.egress import Answer, Egress
 from domain.outbound.retries import retry_after
 
+Said = TypeVar("Said")
 MOST_BYTES = 4 * 1024 * 1024
 _MOST_DETAIL = 300
 
@@ -96,6 +97,14 @@ class Web:
             content = json.dumps(body).encode()
         answer = await self._egress.request(method, url, headers=sent, body=content, whole_up_to=MOST_BYTES)
         return _read(answer)
+
+
+async def asked(doing: Awaitable[Said]) -> Said:
+    """What a connector found out. An answer of another shape than the product documents is the product's fault."""
+    try:
+        return await doing
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+        raise TicketingFailed(Trouble.unreachable, "It answered in another shape than this product documents.") from None
 
 
 def _read(answer: Answer) -> Reply:

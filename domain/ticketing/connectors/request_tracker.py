@@ -24,6 +24,7 @@ from domain.ticketing.connector import (
     RemoteTicket,
     TicketState,
     refuse_callback,
+    said_only,
 )
 from domain.ticketing.web import TicketingFailed, Trouble, Web
 
@@ -77,13 +78,13 @@ class RequestTracker(Connector):
             "Content": draft.text,
             "ContentType": "text/plain",
             "CustomFields": {self._field: draft.external_id},
-            **_if_said(Requestor=target.requestor, Owner=target.owner, Priority=draft.priority, Due=_day(draft)),
+            **said_only(Requestor=target.requestor, Owner=target.owner, Priority=draft.priority, Due=_day(draft)),
         }
         made = await self.web.post("/REST/2.0/ticket", body)
         return await self.get(str(made["id"]))
 
     async def update(self, id: str, changes: Changes) -> None:
-        body = _if_said(Subject=changes.title, Priority=changes.priority, Due=_day(changes), Status=changes.status)
+        body = said_only(Subject=changes.title, Priority=changes.priority, Due=_day(changes), Status=changes.status)
         if body:
             await self.web.put(f"/REST/2.0/ticket/{id}", body)
         if changes.status is not None and (await self.get(id)).status != changes.status:
@@ -169,10 +170,6 @@ class RequestTracker(Connector):
         if not isinstance(ticket, int | str) or not re.fullmatch(r"\d{1,18}", str(ticket)):
             raise refuse_callback("it names no ticket.")
         return [Hint(key=f"{ticket}:{said.get('txn', signatures.content_key(callback))}"[:200], ticket_id=str(ticket))]
-
-
-def _if_said(**fields: Any) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _day(said: Draft | Changes) -> str | None:
