@@ -20,7 +20,7 @@ async def seat_the_official(runtime: Runtime, *, tenant_id: UUID, organization_i
         person = Person(email=f"official-{secrets.token_hex(6)}@practice.example.com", name=NAME)
         session.add(person)
         await session.flush()
-        narrowed = [str(organization_id)]
+        narrowed = [organization_id]
         member = await session.save(Member(person_id=person.id, role=Role.practice_admin, organization_ids=narrowed))
         actor = Actor("member", member.id, member.id)
         maker = Principal(tenant_id, actor, member.role, ROLES[member.role], frozenset({organization_id}))

@@ -24,6 +24,7 @@ from domain.outbound.deliveries import Delivery, DeliveryAttempt
 from domain.outbound.endpoints import WebhookEndpoint
 from domain.outbound.mail import Mail
 from domain.people.api_keys import ApiKey
+from domain.people.invitations import Invitation
 from domain.people.kept_answers import KeptAnswer
 from domain.people.links import OneUseLink
 from domain.people.members import Member
@@ -58,10 +59,10 @@ TABLES: tuple[type[SQLModel], ...] = (
     AccessRequest, Answer, AnswerEntry, ApiKey, Assessment, AuditExport, Baa, BaaReminder, Backup, ClockNotice, Connection,
     Delivery, DeliveryAttempt, Device, Disposal, Document, Engagement, EngagementStanding, Event, EventHead, Finding,
     FleetImport, FleetRow, Flow, Group, GroupedOrganization, HeardCallback, ImportFile, ImportRow, ImportRun, Incident,
-    KeptAnswer, Location, Mail, Mapping, Member, OneUseLink, Organization, Partner, Person, Policy, PortfolioLine,
-    RecoveryCode, RemoteAccess, RmmSite, SavedMapping, Seat, SecondFactor, Segment, ServiceAccount, Session, System, Task,
-    TaskComment, TaskFinding, Tenant, Ticket, TicketChange, TicketComment, TicketingPlace, TopicComment, TopicLink, Vendor,
-    WebhookEndpoint, Workforce,
+    Invitation, KeptAnswer, Location, Mail, Mapping, Member, OneUseLink, Organization, Partner, Person, Policy,
+    PortfolioLine, RecoveryCode, RemoteAccess, RmmSite, SavedMapping, Seat, SecondFactor, Segment, ServiceAccount, Session,
+    System, Task, TaskComment, TaskFinding, Tenant, Ticket, TicketChange, TicketComment, TicketingPlace, TopicComment,
+    TopicLink, Vendor, WebhookEndpoint, Workforce,
 )  # fmt: skip
 
 metadata = SQLModel.metadata

@@ -111,7 +111,7 @@ class House:
         self, tenant: Caller, role: Role, *, organizations: Iterable[str] | None = None, scopes: Iterable[str] = ()
     ) -> Caller:
         """Another seat in the tenant, with its own key."""
-        narrowed = None if organizations is None else list(organizations)
+        narrowed = None if organizations is None else [UUID(each) for each in organizations]
         async with tenant_session(self.runtime.database, Wall(tenant.tenant_id), actor=SYSTEM) as session:
             person = Person(email=f"{role.value}-{new_id().hex}@msp.example.com", name=role.value)
             session.add(person)

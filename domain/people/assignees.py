@@ -5,6 +5,7 @@ from uuid import UUID
 from sqlmodel import col, select
 
 from domain.errors import Invalid
+from domain.people.lending import reach_of
 from domain.people.members import Member
 from domain.tenancy import TenantSession
 
@@ -17,5 +18,6 @@ async def refuse_unfit_assignee(session: TenantSession, organization_id: UUID, m
     member = (await session.execute(statement)).scalar_one_or_none()
     if member is None:
         raise Invalid.one("/assignee_id", "unknown_reference", "There is no such member here.")
-    if member.organization_ids is not None and str(organization_id) not in member.organization_ids:
+    reach = await reach_of(session, member)
+    if reach is not None and organization_id not in reach:
         raise Invalid.one("/assignee_id", "out_of_reach", "This member's seat is narrowed to other organizations.")

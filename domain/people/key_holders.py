@@ -69,5 +69,5 @@ def _permissions(key: ApiKey, account: ServiceAccount | None, member: Member) ->
 
 
 async def _reach(session: TenantSession, key: ApiKey, account: ServiceAccount | None, member: Member) -> Reach:
-    reach = both_reach(member.reach, await reach_of(session, key))
+    reach = both_reach(await reach_of(session, member), await reach_of(session, key))
     return both_reach(reach, await reach_of(session, account)) if account is not None else reach

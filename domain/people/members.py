@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import ForeignKeyConstraint, UniqueConstraint
 
-from domain.access import Reach, Role, as_reach
+from domain.access import Role
 from domain.clock import now, today
 from domain.tenancy import Archivable, TenantOwned, json_or_unknown, one_of, tenant_table
 
@@ -19,8 +19,10 @@ class Member(TenantOwned, Archivable, table=True):
 
     person_id: UUID
     role: Role = one_of(Role)
-    organization_ids: list[str] | None = json_or_unknown()
-    """The organizations this seat is narrowed to, as text ids; null means all of them."""
+    organization_ids: list[UUID] | None = json_or_unknown()
+    """The organizations this seat is narrowed to; null here and for groups means all of them."""
+    group_ids: list[UUID] | None = json_or_unknown()
+    """The groups this seat is narrowed to. It follows them: see ``lending.reach_of``."""
     ends_on: date | None = None
 
     @property
@@ -34,7 +36,3 @@ class Member(TenantOwned, Archivable, table=True):
         if self.ends_on is None:
             return float("inf")
         return (datetime.combine(self.ends_on + timedelta(days=1), time(), UTC) - now()).total_seconds()
-
-    @property
-    def reach(self) -> Reach:
-        return as_reach(self.organization_ids)

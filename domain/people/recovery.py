@@ -96,9 +96,7 @@ async def change_password(session: TenantSession, fields: ChangedPasswordFields,
 
 async def _set(session: TenantSession, person: Person, password: SecretStr) -> None:
     person.password_hash = await hashed(password)
-    person.signed_out_at = now()
-    await session.flush()
-    await forget_credentials(session, "password")
+    await sign_out_everywhere(session, person)
     leave_note(session, person.id, Note.password_changed)
     await send_mail(
         session,
@@ -108,6 +106,13 @@ async def _set(session: TenantSession, person: Person, password: SecretStr) -> N
         "password at once and tell whoever runs your account.\n",
         key=f"password-changed:{new_id()}",
     )
+
+
+async def sign_out_everywhere(session: TenantSession, person: Person) -> None:
+    """End every session of a person that has begun until now, in every tenant."""
+    person.signed_out_at = now()
+    await session.flush()
+    await forget_credentials(session, person.id)
 
 
 async def send_verification(session: TenantSession, person: Person, settings: Settings) -> None:

@@ -19,6 +19,7 @@ from domain.clock import now
 from domain.errors import Conflict
 from domain.events import emit
 from domain.keyring import fingerprint
+from domain.people.lending import reach_of
 from domain.people.members import Member
 from domain.people.revocation import forget_credentials
 from domain.people.second_factors import SecondFactor
@@ -164,7 +165,7 @@ async def principal_of(session: TenantSession, print_of_token: str) -> tuple[Pri
         actor=Actor("session", row.id, member.id),
         role=member.role,
         permissions=frozenset() if waits else ROLES[member.role],
-        organization_ids=member.reach,
+        organization_ids=await reach_of(session, member),
         withheld=waits,
     )
     return principal, min((row.idle_until - moment).total_seconds(), member.seated_for)

@@ -17,6 +17,7 @@ from domain.audit_exports import write_export
 from domain.clock import new_id, today
 from domain.database import tenant_session
 from domain.tenancy import SYSTEM, Wall
+from tests.mailbox import letters_to, token_in
 from tests.makers import (
     PASSWORD,
     Caller,
@@ -154,6 +155,7 @@ async def build(house: House, mark: str) -> FullHouse:
     await _analysis(full, practice=practice, document=document)
     await _money(house, full, practice=practice)
     await _account(house, full)
+    await _people(house, full)
     owner.recording = False
     return full
 
@@ -253,6 +255,7 @@ async def _account(house: House, full: FullHouse) -> None:
     full.ids["service_account_id"] = account
     credentials = {"email": by.email, "password": PASSWORD, "tenant_id": str(by.tenant_id)}
     signed_in = await by.make("/sessions", credentials)
+    full.ids["member_id"] = str(by.member_id)
     full.ids["mfa_factor_id"] = str(new_id())
     full.ids["session_id"] = signed_in["session"]["id"]
     full.ids["audit_export_id"] = export = expect(await by.post("/audit-log/exports", {}), 202)["id"]
@@ -275,3 +278,14 @@ async def _ticketing(full: FullHouse) -> None:
         expect(await by.post(f"/connections/{connection}/test", {"organization_id": full.organization}), 202)
         # Off again, so that no later test's worker goes looking for what is not there.
         expect(await by.patch(f"/connections/{connection}", {"enabled": False}), 200)
+
+
+async def _people(house: House, full: FullHouse) -> None:
+    """One invitation that was accepted."""
+    by, mark = full.owner, full.mark
+    seat = {"role": "practice_admin", "organization_ids": [full.organization], "group_ids": [full.ids["group_id"]]}
+    invited = await by.make("/invitations", {**seat, "email": f"{mark}@practice.example.com"})
+    full.ids["invitation_id"] = invited["id"]
+    [letter] = await letters_to(house.runtime, invited["email"], tenant_id=by.tenant_id)
+    acceptance = {"token": token_in(letter), "name": f"Pat {mark}", "password": PASSWORD}
+    await by.make(f"/invitations/{invited['id']}/acceptance", acceptance)

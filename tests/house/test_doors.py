@@ -25,6 +25,7 @@ OPEN_TO_ALL = {
     "forget_password": "nor whoever forgot the password",
     "reset_password": "the token of a letter is the credential",
     "verify_email": "the token of a letter is the credential",
+    "accept_invitation": "the token of a letter is the credential",
 }
 NEEDS_NO_PERMISSION = {
     "read_me": "everybody may ask who they are",
@@ -33,6 +34,7 @@ NEEDS_NO_PERMISSION = {
     "sign_out": "everybody may end the session they use",
     "rotate_session": "everybody may take a new token for the session they use",
     "change_password": "everybody may change their own",
+    "list_roles": "what roles there are is no secret",
     "show_factor": "everybody may show a second factor of their own",
     "challenge_passkeys": "everybody may use a passkey of their own",
     "list_factors": "everybody may see their own",
