@@ -53,6 +53,7 @@ from api.v1 import (
     policies,
     portfolio,
     readiness,
+    quotes,
     remote_accesses,
     rmm_sites,
     segments,
@@ -133,6 +134,8 @@ ROUTERS = (
     plans.router,
     subscriptions.router,
     invoices.router,
+    quotes.doorstep,
+    quotes.router,
     billing.router,
 )
 

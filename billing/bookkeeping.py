@@ -8,9 +8,11 @@ from datetime import date
 from sqlmodel import col, select
 
 from billing import dunning, standing
-from billing.accounts import Account, Collection, Ledger
+from billing.acceptance import begin_what_waits
+from billing.accounts import Account, Collection, Ledger, ledger_of
 from billing.billing_years import begin_year, close_statement, renew
 from billing.invoices import open_invoices
+from billing.quotes import expire
 from billing.subscription_rows import Subscription, on_account
 from domain.clock import today
 from domain.database import tenant_session
@@ -24,11 +26,13 @@ async def keep_books(runtime: Runtime) -> None:
     """The chore: every tenant's accounts, each behind its own wall."""
     for tenant_id in await all_tenants(runtime.database):
         async with tenant_session(runtime.database, Wall(tenant_id), actor=SYSTEM) as session:
+            await begin_what_waits(session, ledger=ledger_of(runtime.settings))
             await close_day(session, on=today())
 
 
 async def close_day(session: TenantSession, *, on: date) -> None:
     """Bring a tenant's accounts up to a day. Several years behind: one year after the other."""
+    await expire(session, on=on)
     statement = select(Account).order_by(col(Account.id)).with_for_update()
     for account in list((await session.execute(statement)).scalars()):
         ended: list[Subscription] = []

@@ -8,8 +8,10 @@ from uuid import UUID
 
 from sqlmodel import col, func, select
 
+from billing.accounts import account_of
+from billing.billing_years import committed_rate, shortfall
 from billing.invoices import Invoice, InvoiceStatus
-from billing.subscription_rows import State, Subscription
+from billing.subscription_rows import State, Subscription, on_account
 from domain.coverage import MIB
 from domain.inventory.devices import Device
 from domain.inventory.organizations import Organization
@@ -33,7 +35,7 @@ class Month:
 @dataclass(frozen=True)
 class Overview:
     arr_cents: int
-    """What the subscriptions that are in force come to in a year, without tax."""
+    """What the subscriptions that are in force, and what is committed and not used, come to in a year, without tax."""
     subscriptions: dict[str, int]
     """How many, by state."""
     renewals: list[Month]
@@ -55,6 +57,10 @@ async def overview(session: TenantSession, *, on: date) -> Overview:
             arr += yearly
             if each.period_end is not None and not each.cancel_at_period_end:
                 renewals[f"{each.period_end:%Y-%m}"].append(yearly)
+    account = await account_of(session, None)
+    if account is not None and account.anchor is not None:
+        used = sum(each.locations for each in await on_account(session, account))
+        arr += shortfall(account, used) * committed_rate(account)
     owed = select(Invoice).where(col(Invoice.status) == InvoiceStatus.open)
     invoices = list((await session.execute(owed)).scalars())
     late = [each for each in invoices if each.overdue_since is not None or (each.due_on is not None and each.due_on < on)]

@@ -13,7 +13,9 @@ from sqlmodel import col, select
 
 from billing.accounts import Account
 from billing.invoices import Invoice, InvoiceStatus
-from billing.prices import in_words
+from billing.plans import price_list
+from billing.prices import in_words, tax_on
+from billing.quotes import Brand, Quote
 from domain.inventory.organizations import Organization
 from domain.people.tenants import Tenant, own
 from domain.sra.report.fonts import printable
@@ -108,6 +110,64 @@ async def invoice_paper(session: TenantSession, invoice: Invoice) -> Paper:
         notes=["A year's price is divided by days: the parts of a year always add up to its price."],
         signature=[],
         made_on=invoice.issued_on,
+    )
+
+
+async def quote_paper(session: TenantSession, quote: Quote) -> Paper:
+    """With the tenant's brand or ours. Each line explains itself: locations, rate, years."""
+    assert quote.rate is not None and quote.list_rate is not None and quote.finalized_on is not None
+    tenant = await own(session)
+    name, colour = tenant_brand(tenant) if quote.brand is Brand.tenant else (OURS, COLOUR)
+    plan = price_list().plan(quote.plan)
+    currency = price_list().currency
+    yearly = quote.rate * quote.locations
+    tax = tax_on(yearly, quote.tax_rate)
+    total = (yearly + tax) * quote.years
+    to = [tenant.name]
+    if quote.organization_id is not None:
+        organization = await session.fetch(Organization, quote.organization_id)
+        to = [organization.legal_name or organization.name]
+    to += [line for line in (quote.recipient_name, quote.recipient_email) if line]
+    many = f"{quote.locations} location{'s' if quote.locations != 1 else ''}"
+    rows = [
+        Row(f"{plan.name}, year {year}: {many} x {in_words(quote.rate, currency)} a year", str(quote.locations),
+            in_words(quote.rate, currency), in_words(yearly, currency))
+        for year in range(1, quote.years + 1)
+    ]  # fmt: skip
+    facts = [
+        ("Quote", f"{quote.number}, revision {quote.revision}"),
+        ("Made on", str(quote.finalized_on)),
+        ("Valid until", str(quote.valid_until)),
+        ("Begins", str(quote.starts_on) if quote.starts_on else "on the day of acceptance"),
+        ("Term", f"{quote.years} year{'s' if quote.years != 1 else ''}, invoiced yearly, {price_list().net_days} days net"),
+        *([("Providers", str(quote.providers))] if quote.providers else []),
+    ]
+    notes = [plan.description, f"What counts as a location: {plan.location}"]
+    if quote.organization_id is None:
+        notes.append(f"A commitment: {many} are paid for from the first day, used or not. More are added at the same rate.")
+    if quote.discount_percent:
+        listed = in_words(quote.list_rate, currency)
+        notes.append(f"{quote.discount_percent} % off the list price of {listed} a location: {quote.discount_reason}")
+    notes += [quote.note] if quote.note else []
+    sums = [
+        ("Each year, without tax", in_words(yearly, currency)),
+        (f"Tax each year, {quote.tax_rate / 100:g} %", in_words(tax, currency)),
+    ]
+    said = quote.acceptance
+    return Paper(
+        title=f"Quote {quote.number}",
+        description=f"Quote {quote.number} over {in_words(total, currency)}",
+        brand=name,
+        colour=colour,
+        number=quote.number or "",
+        to=to,
+        facts=facts,
+        rows=rows,
+        sums=sums,
+        total=(f"Total for {quote.years} year{'s' if quote.years != 1 else ''}", in_words(total, currency)),
+        notes=notes,
+        signature=[("Name", said.get("name", "")), ("Title", said.get("title", "")), ("Date", str(said.get("at", ""))[:10])],
+        made_on=quote.finalized_on,
     )
 
 

@@ -85,9 +85,16 @@ async def subscribe(
 
 
 async def put_on(
-    session: TenantSession, account: Account, subscription: Subscription, organization: Organization, *, on: date
+    session: TenantSession,
+    account: Account,
+    subscription: Subscription,
+    organization: Organization,
+    *,
+    on: date,
+    at_once: bool = False,
 ) -> Subscription:
-    """Write a subscription onto its account: into the year that runs, or beginning one unless a trial or a card is awaited."""
+    """Write a subscription onto its account: into the year that runs, or beginning one unless a trial or a card is awaited.
+    ``at_once``: the trial does not hold it up."""
     others = sum(each.locations for each in await on_account(session, account))
     await session.save(subscription)
     said = {"plan": subscription.plan, "locations": subscription.locations, "paid_by": subscription.paid_by.value}
@@ -98,7 +105,7 @@ async def put_on(
             account, organization.name, organization.id, others=others, before=(0, subscription.rate), after=after, on=on
         )
         await _charge(session, account, charges)
-    elif account.collection is Collection.invoice and not await _on_trial(session, on):
+    elif account.collection is Collection.invoice and (at_once or not await _on_trial(session, on)):
         await begin_year(session, account, on=on)
     await standing.refresh(session, account, on=on)
     return subscription

@@ -4,6 +4,7 @@ from billing.accounts import Account
 from billing.charges import Charge
 from billing.dunning import InvoiceReminder
 from billing.invoices import Invoice, Payment
+from billing.quotes import Quote
 from billing.subscription_rows import Subscription
 
-TABLES = (Account, Charge, Invoice, InvoiceReminder, Payment, Subscription)
+TABLES = (Account, Charge, Invoice, InvoiceReminder, Payment, Quote, Subscription)

@@ -4,6 +4,8 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 
 import pytest
 
+from billing.acceptance import begin_what_waits
+from billing.accounts import ledger_of
 from billing.bookkeeping import close_day
 from domain import clock
 from domain.clock import today
@@ -44,4 +46,5 @@ class Calendar:
     async def close_books(self, *tenants: Caller) -> None:
         for tenant in tenants:
             async with tenant_session(self._runtime.database, Wall(tenant.tenant_id), actor=SYSTEM) as session:
+                await begin_what_waits(session, ledger=ledger_of(self._runtime.settings))
                 await close_day(session, on=today())

@@ -242,6 +242,12 @@ async def _money(house: House, full: FullHouse, *, practice: str) -> None:
     await by.make(f"/organizations/{practice}/subscription", {"locations": 2})
     async with tenant_session(house.runtime.database, Wall(by.tenant_id), actor=SYSTEM) as session:
         await close_day(session, on=today() + timedelta(days=20))
+    said = {"organization_id": practice, "locations": 3, "years": 2, "note": f"As agreed {full.mark}"}
+    quote = (await by.make("/quotes", {**said, "recipient_email": "owner@practice.example.com"}))["id"]
+    await by.make(f"/quotes/{quote}/finalization", None)
+    sent = await by.make(f"/quotes/{quote}/sending", None)
+    full.ids["quote_id"] = quote
+    await by.make(f"/quotes/{quote}/acceptance", {"token": sent["url"].split(".")[-1], "name": "Ada", "title": "Owner"})
     full.ids["invoice_id"] = (await by.get_json("/invoices"))["data"][0]["id"]
 
 
