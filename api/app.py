@@ -60,6 +60,7 @@ from api.v1 import (
     service_accounts,
     sessions,
     start,
+    stripe_inbox,
     subscriptions,
     systems,
     tasks,
@@ -135,6 +136,7 @@ ROUTERS = (
     subscriptions.router,
     invoices.router,
     quotes.doorstep,
+    stripe_inbox.doorstep,
     quotes.router,
     billing.router,
 )

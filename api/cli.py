@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import UUID
 
 import typer
 import uvloop
@@ -15,6 +16,9 @@ from api.telemetry import set_up_logging
 from domain.settings import Settings, SettingsError, load_settings
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+money = typer.Typer(help="The operator's side of money.", no_args_is_help=True)
+app.add_typer(money, name="billing")
 
 
 @app.command()
@@ -92,6 +96,34 @@ def openapi(path: Annotated[Path, typer.Argument(help="Where to write it.")] = P
         raise typer.Exit(1) from None
 
 
+@money.command("sync")
+def billing_sync() -> None:
+    """Tell Stripe of every price, and move accounts that were kept here into its ledger. Needs BITEWING_STRIPE_API_KEY."""
+    from api.billing_commands import sync  # noqa: PLC0415
+
+    settings = _settings()
+    if settings.stripe_api_key is None:
+        typer.echo("bitewing: Set BITEWING_STRIPE_API_KEY first.", err=True)
+        raise typer.Exit(1)
+    _run(sync(settings))
+
+
+@money.command("approve")
+def billing_approve(tenant_id: UUID, quote_id: UUID, percent: Annotated[int, typer.Argument(min=0, max=100)]) -> None:
+    """Agree to a discount of a draft quote."""
+    from api.billing_commands import approve  # noqa: PLC0415
+
+    _run(approve(_settings(), tenant_id, quote_id, percent))
+
+
+@money.command("overview")
+def billing_overview() -> None:
+    """Yearly revenue, renewals by month and what is past due, over all tenants, as JSON."""
+    from api.billing_commands import overview  # noqa: PLC0415
+
+    _run(overview(_settings(log_level="warning")))
+
+
 async def _worker(settings: Settings) -> None:
     from api.serving import run_worker  # noqa: PLC0415
 
@@ -155,10 +187,11 @@ def _speakable() -> tuple[type[Exception], ...]:
     from api.demo import DemoFailed  # noqa: PLC0415
     from api.serving import NotMigrated  # noqa: PLC0415
     from domain.embedded_postgres import EmbeddedPostgresError  # noqa: PLC0415
+    from domain.errors import DomainError  # noqa: PLC0415
     from domain.keyring import KeyRingError  # noqa: PLC0415
     from domain.runtime import NoOwner  # noqa: PLC0415
 
-    return (BackupRefused, DemoFailed, NotMigrated, NoOwner, EmbeddedPostgresError, KeyRingError, OSError)
+    return (DomainError, BackupRefused, DemoFailed, NotMigrated, NoOwner, EmbeddedPostgresError, KeyRingError, OSError)
 
 
 def main() -> None:

@@ -70,6 +70,8 @@ class Account(AccountFields, TenantOwned, table=True):
     stripe_customer_id: str | None = None
     stripe_subscription_id: str | None = None
     stripe_status: str | None = None
+    stripe_bills_from: date | None = None
+    """From which day on Stripe's subscription is invoiced; later than the year's first where that is paid for otherwise."""
     pushed: int = 0
     """How many times what is subscribed was told to Stripe: part of the keys of those calls."""
 

@@ -33,10 +33,14 @@ async def begin_year(session: TenantSession, account: Account, *, on: date) -> N
     account.next_statement_on = next_statement(account, on)
     await session.flush()
     emit(session, "billing_account.year_began", account, {"period_start": on, "period_end": period.end})
-    if account.ledger is Ledger.manual:
+    whole = on == period.start
+    account.stripe_bills_from = period.start if whole else period.end
+    if account.ledger is Ledger.manual or not whole:
         names = await _names(session, subscriptions)
         lines = year_lines(account, subscriptions, names, period, on)
-        await issue(session, account, lines=lines, period=Period(on, period.end), on=on)
+        charges = [] if account.ledger is Ledger.manual else await _as_charges(session, account, lines)
+        said = [] if charges else lines
+        await issue(session, account, lines=said, charges=charges, period=Period(on, period.end), on=on)
     tell_stripe(session, account)
 
 
@@ -118,6 +122,25 @@ def year_lines(
     if unused:
         lines.append(_year_line("Committed, not used yet", None, unused, committed_rate(account), period, on))
     return lines
+
+
+async def _as_charges(session: TenantSession, account: Account, lines: Sequence[Mapping[str, Any]]) -> list[Charge]:
+    """Part of a year, for Stripe, which would cut it by the second."""
+    return [
+        await session.save(
+            Charge(
+                organization_id=UUID(line["organization_id"]) if line["organization_id"] else None,
+                account_id=account.id,
+                description=line["description"],
+                quantity=line["quantity"],
+                unit_cents=line["unit_cents"],
+                amount_cents=line["amount_cents"],
+                first_day=date.fromisoformat(line["first_day"]),
+                last_day=date.fromisoformat(line["last_day"]),
+            )
+        )
+        for line in lines
+    ]
 
 
 def _year_line(what: str, organization_id: UUID | None, locations: int, rate: int, period: Period, on: date) -> dict[str, Any]:

@@ -3,14 +3,14 @@
 Run every hour and harmless at any time: each step looks at dates, and what is done is seen to be done.
 """
 
-from datetime import date
+from datetime import date, timedelta
 
 from sqlmodel import col, select
 
 from billing import dunning, standing
 from billing.acceptance import begin_what_waits
-from billing.accounts import Account, Collection, Ledger, ledger_of
-from billing.billing_years import begin_year, close_statement, renew
+from billing.accounts import Account, Collection, Ledger, ledger_of, tell_stripe
+from billing.billing_years import agree_rates, begin_year, close_statement, renew
 from billing.invoices import open_invoices
 from billing.quotes import expire
 from billing.subscription_rows import Subscription, on_account
@@ -20,6 +20,8 @@ from domain.events import emit
 from domain.people.tenants import all_tenants, own
 from domain.runtime import Runtime
 from domain.tenancy import SYSTEM, TenantSession, Wall
+
+DAY = timedelta(days=1)
 
 
 async def keep_books(runtime: Runtime) -> None:
@@ -40,6 +42,8 @@ async def close_day(session: TenantSession, *, on: date) -> None:
             await _begin_after_trial(session, account, on=on)
         elif account.ledger is Ledger.manual:
             ended = await _follow_the_years(session, account, on=on)
+        elif account.period_end is not None and account.period_end - DAY <= on:
+            ended = await _prepare_renewal(session, account)
         if account.next_statement_on is not None and account.next_statement_on <= on:
             await close_statement(session, account, on=on)
         for invoice in await open_invoices(session, account):
@@ -67,6 +71,15 @@ async def _follow_the_years(session: TenantSession, account: Account, *, on: dat
             await rest(session, account)
             break
         await renew(session, account, on=on)
+    return ended
+
+
+async def _prepare_renewal(session: TenantSession, account: Account) -> list[Subscription]:
+    """The day before Stripe renews a year it is told what will be in it, at which rates; and what still waits goes along."""
+    assert account.period_end is not None
+    ended = await end_with_the_year(session, account)
+    await agree_rates(session, account, from_=account.period_end)
+    tell_stripe(session, account)
     return ended
 
 

@@ -2,7 +2,20 @@
 
 from datetime import timedelta
 
+from billing.accounts import PUSH
 from billing.bookkeeping import keep_books
+from billing.inbox import HANDLE, forget_old_events, handle
+from billing.pushing import push
+from billing.reconcile import reconcile_chore
 from domain.worker import Chore, Duties
 
-DUTIES = Duties(jobs={}, at_once={}, chores=(Chore("billing.keep_books", timedelta(hours=1), keep_books),))
+DUTIES = Duties(
+    jobs={PUSH: push, HANDLE: handle},
+    at_once={PUSH: 4, HANDLE: 4},
+    chores=(
+        Chore("billing.keep_books", timedelta(hours=1), keep_books),
+        Chore("billing.reconcile", timedelta(days=1), reconcile_chore),
+        Chore("billing.forget_events", timedelta(hours=1), forget_old_events),
+    ),
+)
+"""Stripe allows a hundred calls a second; four accounts at once stay far below that."""

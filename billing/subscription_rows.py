@@ -71,7 +71,6 @@ class Subscription(OrganizationOwned, table=True):
     ended_on: date | None = None
     """The first day on which it was no more."""
     quote_id: UUID | None = None
-    checkout_session_id: str | None = None
 
 
 async def live_subscription(session: TenantSession, organization_id: UUID, *, lock: bool = False) -> Subscription | None:

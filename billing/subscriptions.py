@@ -107,6 +107,7 @@ async def put_on(
         await _charge(session, account, charges)
     elif account.collection is Collection.invoice and (at_once or not await _on_trial(session, on)):
         await begin_year(session, account, on=on)
+    tell_stripe(session, account)
     await standing.refresh(session, account, on=on)
     return subscription
 

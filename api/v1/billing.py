@@ -6,15 +6,19 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Request
-from pydantic import BaseModel
+from pydantic import BaseModel, HttpUrl
 
 from api.door import Changes, Inside, check_if_match, door_router, may, merged, patch_of
-from billing import accounts, overview
+from billing import accounts, checkout, overview
 from billing.accounts import Account, AccountFields, Collection, Ledger, ledger_of, opened_account
 from billing.plans import price_list
+from billing.subscription_rows import live_subscription
 from domain.access import Permission
 from domain.clock import today
+from domain.errors import NotFound
+from domain.inventory.organizations import Organization
 from domain.people.tenants import own
+from domain.tenancy import Fields
 
 router = door_router("billing")
 Reader = Annotated[Inside, may(Permission.billing_read)]
@@ -68,6 +72,22 @@ class UseOut(BaseModel):
     members_covered: int | None
 
 
+class CheckoutFields(Fields):
+    organization_id: UUID
+    success_url: HttpUrl
+    cancel_url: HttpUrl
+
+
+class PortalFields(Fields):
+    organization_id: UUID | None = None
+    return_url: HttpUrl
+
+
+class StripePageOut(BaseModel):
+    url: str
+    """Send the browser there; it is good for a short while."""
+
+
 @router.get("/billing/account", response_model=AccountOut)
 async def read_billing_account(by: Reader) -> AccountOut:
     """The tenant's own account; what it would be, as long as nothing was ever put on it."""
@@ -93,6 +113,32 @@ async def read_billing_overview(by: Reader) -> OverviewOut:
 async def read_usage(by: Reader) -> UseOut:
     """Devices, storage and members, next to what the plan covers."""
     return UseOut(**asdict(await overview.use(by.session)))
+
+
+@router.post("/billing/checkout-sessions", status_code=201, response_model=StripePageOut)
+async def open_checkout(by: Writer, fields: CheckoutFields) -> StripePageOut:
+    """A page of Stripe's on which a practice pays by card. 409 without Stripe, or when nothing waits for a card."""
+    organization = await by.session.fetch(Organization, fields.organization_id)
+    subscription = await live_subscription(by.session, organization.id)
+    if subscription is None:
+        raise NotFound("subscription")
+    url = await checkout.checkout_page(
+        by.session,
+        by.runtime.settings,
+        subscription,
+        success_url=str(fields.success_url),
+        cancel_url=str(fields.cancel_url),
+    )
+    return StripePageOut(url=url)
+
+
+@router.post("/billing/portal-sessions", status_code=201, response_model=StripePageOut)
+async def open_portal(by: Writer, fields: PortalFields) -> StripePageOut:
+    """A page of Stripe's for the card and the invoices of the tenant, or of an organization that pays for itself."""
+    account = await accounts.account_of(by.session, fields.organization_id)
+    if account is None:
+        raise NotFound("account")
+    return StripePageOut(url=await checkout.portal_page(by.runtime.settings, account, return_url=str(fields.return_url)))
 
 
 async def _shown(by: Inside, account: Account) -> AccountOut:

@@ -247,7 +247,11 @@ async def _money(house: House, full: FullHouse, *, practice: str) -> None:
     await by.make(f"/quotes/{quote}/finalization", None)
     sent = await by.make(f"/quotes/{quote}/sending", None)
     full.ids["quote_id"] = quote
-    await by.make(f"/quotes/{quote}/acceptance", {"token": sent["url"].split(".")[-1], "name": "Ada", "title": "Owner"})
+    token = sent["url"].split(".")[-1]
+    expect(await by.post(f"/quotes/{quote}/offer", {"token": token}), 200)
+    await by.make(f"/quotes/{quote}/acceptance", {"token": token, "name": "Ada", "title": "Owner"})
+    # It cannot be declined as well, but the walks must know how that is said.
+    by.made.append(Made("POST", f"/quotes/{quote}/decline", {"token": token, "name": "Ada"}, {}))
     full.ids["invoice_id"] = (await by.get_json("/invoices"))["data"][0]["id"]
 
 

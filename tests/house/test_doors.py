@@ -26,6 +26,7 @@ OPEN_TO_ALL = {
     "reset_password": "the token of a letter is the credential",
     "verify_email": "the token of a letter is the credential",
     "accept_invitation": "the token of a letter is the credential",
+    "hear_stripe": "Stripe signs what it sends",
     "read_offer": "the token of the quote's own link is in the body",
     "accept_quote": "the token of the quote's own link is in the body",
     "decline_quote": "the token of the quote's own link is in the body",

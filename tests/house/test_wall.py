@@ -16,6 +16,7 @@ from tests.makers import House, make_assessment
 
 OUTSIDE = {
     "tenant": "is the wall itself",
+    "stripe_event": "whose an event of Stripe is, only its object tells",
     "person": "one human may have seats in several tenants",
     "seat": "names the tenants of a person, so that they can sign in to one of them",
     "one_use_link": "belongs to a person",

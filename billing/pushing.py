@@ -1,0 +1,240 @@
+"""Tells Stripe what an account has come to: its customer, what is subscribed, and the month's invoice.
+
+A job that compares and converges: run twice, or begun again after its worker was killed, it makes each call once. The
+cents of a change are ours: Stripe is told not to prorate, and gets an invoice item for each charge instead. So a preview,
+an invoice of ours and one of Stripe's say the same.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import col, select
+
+from billing.accounts import Account, Collection, Ledger
+from billing.billing_years import composition
+from billing.calls import once
+from billing.charges import Charge, that_fit, waiting
+from billing.gateway import Gateway, reached
+from billing.invoices import Invoice, InvoiceStatus
+from billing.mirror import copy_invoice, copy_subscription
+from billing.plans import DEFAULT_PLAN, price_list
+from billing.subscription_rows import on_account
+from domain.clock import today
+from domain.database import tenant_session
+from domain.people.tenants import own
+from domain.runtime import Runtime
+from domain.tenancy import SYSTEM, Wall
+
+MOST_STEPS = 10
+
+
+@dataclass(frozen=True)
+class Work:
+    """One account in the hands of this worker."""
+
+    runtime: Runtime
+    gateway: Gateway
+    tenant_id: UUID
+    account_id: UUID
+
+    async def once(self, purpose: str, verb: str, params: Mapping[str, Any], *, target: str | None = None) -> str:
+        return await once(self.runtime, self.gateway, self.tenant_id, purpose, verb, params, target=target)
+
+    @property
+    def names(self) -> dict[str, str]:
+        """By which everything at Stripe is known to be ours."""
+        return {"bitewing_tenant": str(self.tenant_id), "bitewing_account": str(self.account_id)}
+
+
+async def push(runtime: Runtime, payload: Mapping[str, Any]) -> None:
+    """The job. Without a Stripe key there is nobody to tell."""
+    if runtime.settings.stripe_api_key is None:
+        return
+    async with reached(runtime.settings) as gateway:
+        await _tell(Work(runtime, gateway, UUID(payload["tenant_id"]), UUID(payload["account_id"])))
+
+
+async def _tell(work: Work) -> None:
+    async with tenant_session(work.runtime.database, Wall(work.tenant_id), actor=SYSTEM, read_only=True) as session:
+        account = await session.fetch(Account, work.account_id)
+    if account.ledger is not Ledger.stripe:
+        return
+    await customer_of(work)
+    await _push_subscription(work)
+    await _push_waiting_charges(work)
+    await _push_invoices(work)
+
+
+async def customer_of(work: Work) -> str:
+    """The account's customer, made if there is none yet."""
+    async with tenant_session(work.runtime.database, Wall(work.tenant_id), actor=SYSTEM, read_only=True) as session:
+        account = await session.fetch(Account, work.account_id)
+        if account.stripe_customer_id is not None:
+            return account.stripe_customer_id
+        params: dict[str, Any] = {"name": account.billing_name or (await own(session)).name, "metadata": work.names}
+        if account.billing_email:
+            params["email"] = account.billing_email
+    customer = await work.once(f"customer:{work.account_id}", "customers.create", params)
+    async with tenant_session(work.runtime.database, Wall(work.tenant_id), actor=SYSTEM) as session:
+        (await session.fetch(Account, work.account_id, lock=True)).stripe_customer_id = customer
+    return customer
+
+
+async def price_of(gateway: Gateway, rate: int, *, plan: str = DEFAULT_PLAN) -> str:
+    """The price for a rate, found by its key or made. It belongs to no tenant, so its key is its name."""
+    name = f"{plan}_{price_list().currency}_{rate}"
+    async for each in gateway.each("prices", lookup_keys=[name], active=True):
+        return each["id"]
+    product = f"bitewing_{plan}"
+    async for each in gateway.each("products", ids=[product]):
+        found = each["id"]
+        break
+    else:
+        params = {"id": product, "name": price_list().plan(plan).name}
+        found = (await gateway.call("products.create", None, params, key=f"product:{plan}"))["id"]
+    params = {
+        "product": found,
+        "currency": price_list().currency,
+        "unit_amount": rate,
+        "recurring": {"interval": "year"},
+        "lookup_key": name,
+        "tax_behavior": price_list().tax_behavior,
+    }
+    return (await gateway.call("prices.create", None, params, key=f"price:{name}"))["id"]
+
+
+async def _push_subscription(work: Work) -> None:
+    for _ in range(MOST_STEPS):
+        async with tenant_session(work.runtime.database, Wall(work.tenant_id), actor=SYSTEM, read_only=True) as session:
+            account = await session.fetch(Account, work.account_id)
+            wanted = composition(account, await on_account(session, account))
+        if account.period is None:
+            return
+        prices = {await price_of(work.gateway, rate): quantity for rate, quantity in wanted.items()}
+        if account.stripe_subscription_id is None:
+            if prices and account.collection is Collection.invoice:
+                await _create(work, account, prices)
+            return
+        said = await work.gateway.read("subscriptions", account.stripe_subscription_id)
+        step = _difference(said, prices)
+        if step is None:
+            return
+        verb, params = step
+        purpose = f"{verb}:{work.account_id}:{account.pushed}"
+        await work.once(purpose, verb, params, target=account.stripe_subscription_id)
+        async with tenant_session(work.runtime.database, Wall(work.tenant_id), actor=SYSTEM) as session:
+            row = await session.fetch(Account, work.account_id, lock=True)
+            row.pushed = max(row.pushed, account.pushed + 1)
+            if verb == "subscriptions.cancel":
+                row.stripe_subscription_id = row.stripe_status = None
+                return
+
+
+async def _create(work: Work, account: Account, prices: Mapping[str, int]) -> None:
+    """The first year is invoiced by Stripe at once; a year that is paid for already only from its end on."""
+    assert account.period_start is not None and account.stripe_bills_from is not None
+    params: dict[str, Any] = {
+        "customer": account.stripe_customer_id,
+        "items": [{"price": price, "quantity": quantity} for price, quantity in sorted(prices.items())],
+        "collection_method": "send_invoice",
+        "days_until_due": price_list().net_days,
+        "metadata": work.names,
+    }
+    if account.stripe_bills_from > account.period_start:
+        moment = datetime.combine(account.stripe_bills_from, time(), UTC)
+        params |= {"billing_cycle_anchor": int(moment.timestamp()), "proration_behavior": "none"}
+    purpose = f"subscription:{work.account_id}:{account.period_start}"
+    made = await work.gateway.read("subscriptions", await work.once(purpose, "subscriptions.create", params))
+    await _copy(work, made)
+
+
+async def _copy(work: Work, subscription: Mapping[str, Any]) -> None:
+    async with tenant_session(work.runtime.database, Wall(work.tenant_id), actor=SYSTEM) as session:
+        account = await session.fetch(Account, work.account_id, lock=True)
+        await copy_subscription(session, account, subscription)
+
+
+def _difference(said: Mapping[str, Any], prices: Mapping[str, int]) -> tuple[str, dict[str, Any]] | None:
+    """The one call that brings a subscription to what is wanted; None when it is there."""
+    if said["status"] in {"canceled", "incomplete_expired"}:
+        return None
+    if not prices:
+        return "subscriptions.cancel", {"prorate": False, "invoice_now": False}
+    there = {each["price"]["id"]: (each["id"], each["quantity"]) for each in said["items"]["data"]}
+    items: list[dict[str, Any]] = []
+    for price, quantity in sorted(prices.items()):
+        if price not in there:
+            items.append({"price": price, "quantity": quantity})
+        elif there[price][1] != quantity:
+            items.append({"id": there[price][0], "quantity": quantity})
+    items += [{"id": item, "deleted": True} for price, (item, _) in sorted(there.items()) if price not in prices]
+    return ("subscriptions.update", {"items": items, "proration_behavior": "none"}) if items else None
+
+
+async def _push_waiting_charges(work: Work) -> None:
+    """The day before a year ends, what still waits is put where Stripe's renewal invoice will take it."""
+    async with tenant_session(work.runtime.database, Wall(work.tenant_id), actor=SYSTEM, read_only=True) as session:
+        account = await session.fetch(Account, work.account_id)
+        due = account.period_end is not None and today() >= account.period_end - timedelta(days=1)
+        if not due or account.stripe_subscription_id is None:
+            return
+        beside = sum(rate * count for rate, count in composition(account, await on_account(session, account)).items())
+        charges = [each for each in that_fit(await waiting(session, account), beside=beside) if not each.stripe_invoice_item_id]
+    for each in charges:
+        await _item(work, account, each, {"subscription": account.stripe_subscription_id})
+
+
+async def _push_invoices(work: Work) -> None:
+    """The invoices that we have drawn up and Stripe does not know yet: drafted, filled and finalized there."""
+    async with tenant_session(work.runtime.database, Wall(work.tenant_id), actor=SYSTEM, read_only=True) as session:
+        account = await session.fetch(Account, work.account_id)
+        statement = select(Invoice).where(
+            col(Invoice.account_id) == work.account_id, col(Invoice.status) == InvoiceStatus.draft
+        )
+        drafts = list((await session.execute(statement.order_by(col(Invoice.id)))).scalars())
+        charges = {each.id: await _charges_of(session, each) for each in drafts}
+    for invoice in drafts:
+        params: dict[str, Any] = {
+            "customer": account.stripe_customer_id,
+            "auto_advance": False,
+            "pending_invoice_items_behavior": "exclude",
+            "metadata": {**work.names, "bitewing_invoice": str(invoice.id)},
+        }
+        if account.collection is Collection.invoice:
+            params |= {"collection_method": "send_invoice", "days_until_due": price_list().net_days}
+        else:
+            params["collection_method"] = "charge_automatically"
+        made = await work.once(f"invoice:{invoice.id}", "invoices.create", params)
+        for each in charges[invoice.id]:
+            await _item(work, account, each, {"invoice": made})
+        await work.once(f"finalize:{invoice.id}", "invoices.finalize_invoice", {"auto_advance": True}, target=made)
+        said = await work.gateway.read("invoices", made)
+        async with tenant_session(work.runtime.database, Wall(work.tenant_id), actor=SYSTEM) as session:
+            await copy_invoice(session, await session.fetch(Account, work.account_id, lock=True), said)
+
+
+async def _charges_of(session: Any, invoice: Invoice) -> Sequence[Charge]:
+    statement = select(Charge).where(col(Charge.invoice_id) == invoice.id).order_by(col(Charge.id))
+    return list((await session.execute(statement)).scalars())
+
+
+async def _item(work: Work, account: Account, charge: Charge, where: Mapping[str, Any]) -> None:
+    params = {
+        "customer": account.stripe_customer_id,
+        "amount": charge.amount_cents,
+        "currency": price_list().currency,
+        "description": charge.description[:500],
+        "period": {"start": _midnight(charge.first_day), "end": _midnight(charge.last_day + timedelta(days=1))},
+        "metadata": {"bitewing_charge": str(charge.id), "bitewing_organization": str(charge.organization_id or "")},
+        **where,
+    }
+    made = await work.once(f"charge:{charge.id}", "invoice_items.create", params)
+    async with tenant_session(work.runtime.database, Wall(work.tenant_id), actor=SYSTEM) as session:
+        (await session.fetch(Charge, charge.id, lock=True)).stripe_invoice_item_id = made
+
+
+def _midnight(day: date) -> int:
+    return int(datetime.combine(day, time(), UTC).timestamp())
