@@ -62,9 +62,9 @@ async def renew(session: TenantSession, account: Account, *, on: date) -> None:
 
 
 async def close_statement(session: TenantSession, account: Account, *, on: date) -> Invoice | None:
-    """The month's changes on one invoice, if anything is owed."""
+    """The month's changes on one invoice, if more is owed than credited; else all of it waits on."""
     account.next_statement_on = next_statement(account, on)
-    charges = that_fit(await waiting(session, account))
+    charges = await waiting(session, account)
     if sum(each.amount_cents for each in charges) <= 0:
         return None
     period = Period(min(each.first_day for each in charges), max(each.last_day for each in charges) + timedelta(days=1))

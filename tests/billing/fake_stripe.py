@@ -133,13 +133,14 @@ class FakeStripe:
     def complete_checkout(self, session_id: str) -> None:
         """Somebody typed a card in and was charged."""
         session = self._get("checkout.session", session_id)
-        asked = session["_asked"]
+        asked: Thing = session["_asked"]
+        more: Thing = asked.get("subscription_data") or {}
         subscription = self._subscribe(
             {
                 "customer": session["customer"],
                 "items": asked["line_items"],
                 "collection_method": "charge_automatically",
-                "metadata": (asked.get("subscription_data") or {}).get("metadata", {}),
+                "metadata": more.get("metadata", {}),
             }
         )
         session |= {"status": "complete", "subscription": subscription["id"]}

@@ -209,7 +209,7 @@ async def test_two_workers_at_once_tell_stripe_once(world: World, calendar: Cale
     msp, _ = await paying_msp(world, calendar)
     joining = await world.house.organization(msp)
     await msp.make(f"/organizations/{joining}/subscription", {})
-    [[_, payload], *_] = await world._queued()  # pyright: ignore[reportPrivateUsage]  both take the same job
+    [[_, payload], *_] = await world.queued()
     await asyncio.gather(push(world.runtime, payload), push(world.runtime, payload))
     [subscription] = world.stripe.things["subscription"].values()
     assert [item["quantity"] for item in subscription["items"]["data"]] == [3]

@@ -252,6 +252,11 @@ async def _money(house: House, full: FullHouse, *, practice: str) -> None:
     await by.make(f"/quotes/{quote}/acceptance", {"token": token, "name": "Ada", "title": "Owner"})
     # It cannot be declined as well, but the walks must know how that is said.
     by.made.append(Made("POST", f"/quotes/{quote}/decline", {"token": token, "name": "Ada"}, {}))
+    # Without Stripe there is no page, but the walks must know how one is asked for.
+    back = {"return_url": "https://msp.example.com"}
+    pages = {"success_url": "https://msp.example.com/ok", "cancel_url": "https://msp.example.com/no"}
+    by.made.append(Made("POST", "/billing/portal-sessions", {"organization_id": practice, **back}, {}))
+    by.made.append(Made("POST", "/billing/checkout-sessions", {"organization_id": practice, **pages}, {}))
     full.ids["invoice_id"] = (await by.get_json("/invoices"))["data"][0]["id"]
 
 

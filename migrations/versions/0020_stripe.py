@@ -6,8 +6,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from migrations.walls import grant, wall_off
 
-revision = "0011"
-down_revision = "0010"
+revision = "0020"
+down_revision = "0019"
 branch_labels = None
 depends_on = None
 

@@ -6,8 +6,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from migrations.walls import grant, wall_off
 
-revision = "0010"
-down_revision = "0009"
+revision = "0019"
+down_revision = "0018"
 branch_labels = None
 depends_on = None
 
