@@ -1,6 +1,6 @@
 """Tenants: who pays for and runs an account. A managed service provider, or a practice that bought directly."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -13,6 +13,7 @@ from domain.clock import new_id, now
 from domain.database import Database
 from domain.errors import Invalid
 from domain.events import differences, emit
+from domain.people.brands import check_brand, without_picture
 from domain.people.origins import check_origins
 from domain.people.revocation import forget_credentials
 from domain.people.session_policy import check_policy, policy_of
@@ -89,6 +90,7 @@ async def own(session: TenantSession, *, lock: bool = False) -> Tenant:
 
 async def change_tenant(session: TenantSession, tenant: Tenant, fields: TenantFields) -> Tenant:
     """Set the name, the brand and the settings."""
+    check_brand(fields.brand)
     check_policy(fields.settings)
     check_origins(fields.settings)
     reminders_to = fields.settings.get("agreement_reminders_to")
@@ -98,7 +100,7 @@ async def change_tenant(session: TenantSession, tenant: Tenant, fields: TenantFi
     after = fields.model_dump()
     if after["settings"].get("sla") is not None:
         after["settings"] = {**after["settings"], "sla": accept_sla(after["settings"]["sla"], at="/settings/sla")}
-    changed = differences(before, after)
+    changed = differences(_told(before), _told(after))
     if changed:
         if policy_of(fields.settings) != policy_of(tenant.settings):
             # What sessions may do without a second factor is remembered with them.
@@ -117,3 +119,7 @@ def _is_address(text: object) -> bool:
     except EmailNotValidError:
         return False
     return isinstance(text, str)
+
+
+def _told(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {**values, "brand": without_picture(values["brand"])}

@@ -197,15 +197,15 @@ def _matrix(matrix: Matrix) -> Markup:
     return _scrolling(matrix.caption, table)
 
 
-def _scrolling(caption: str, table: Markup) -> Markup:
+def _scrolling(caption: str, content: Markup) -> Markup:
     """A frame that scrolls by keyboard too, so that a narrow window never cuts a column off."""
-    return tag("div", table, class_="scroll", role="region", tabindex="0", aria_label=caption)
+    return tag("div", content, class_="scroll", role="region", tabindex="0", aria_label=caption)
 
 
 def _map(figure: MapFigure, number: int, data: ReportData) -> Markup:
     """A drawing. Its words are the list of flows and of what stands where, which follow it."""
     drawing = Markup(to_svg(data.network_map, place=figure.place, prefix=f"map{number}"))
-    return tag("figure", tag("div", drawing, class_="scroll"), tag("figcaption", figure.alternative))
+    return tag("figure", _scrolling(f"Drawing {number} of the network map", drawing), tag("figcaption", figure.alternative))
 
 
 def _cell(cell: Cell) -> list[Markup]:

@@ -28,10 +28,14 @@ STATEMENTS: Mapping[str, str] = {
 
 
 def brand(tenant: Tenant) -> rows.Brand:
-    """The tenant's name and colour; a brand that cannot be printed is left out rather than spoiling a report."""
-    colour = tenant.brand.get("colour")
+    """The tenant's name, colour and logo, as they were checked when they were set; one that cannot be printed is left out."""
+    colour, logo = tenant.brand.get("colour"), tenant.brand.get("logo")
     valid = isinstance(colour, str) and len(colour) == 7 and colour.startswith("#")
-    return rows.Brand(name=tenant.brand.get("name") or tenant.name, colour=colour if valid else None)
+    return rows.Brand(
+        name=tenant.brand.get("name") or tenant.name,
+        colour=colour if valid else None,
+        logo=rows.Logo(base64=logo["base64"], description=logo["description"]) if logo else None,
+    )
 
 
 def signatures(assessment: Assessment, people: Mapping[UUID, str]) -> tuple[rows.Signature, ...]:
