@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from api import problems
 from api.credentials import Credentials
@@ -74,6 +75,7 @@ from api.v1 import (
     workforce,
 )
 from domain.people.origins import is_registered
+from domain.queue_state import queue_state
 from domain.runtime import Runtime
 from domain.tenancy import NOBODYS_TENANT, Wall
 
@@ -197,4 +199,9 @@ def _add_plumbing(app: FastAPI, runtime: Runtime, measurements: Measurements) ->
 
     @app.get("/metrics", include_in_schema=False)
     async def metrics() -> Response:
+        try:
+            measurements.note_queue(await queue_state(runtime.database))
+        except (DBAPIError, OSError):
+            # A database that is away is seen in other figures, which must still be told.
+            measurements.note_queue(())
         return Response(generate_latest(measurements.registry), media_type=CONTENT_TYPE_LATEST)

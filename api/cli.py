@@ -61,11 +61,13 @@ def demo(
 
 
 @app.command()
-def doctor() -> None:
+def doctor(
+    jobs: Annotated[bool, typer.Option(help="Show what waits in the queue, what runs, and what was set aside.")] = False,
+) -> None:
     """Check the installation and say what to mend. Exits with 1 if something must be mended."""
-    from api.doctor import examine  # noqa: PLC0415
+    from api.doctor import examine, examine_jobs  # noqa: PLC0415
 
-    raise typer.Exit(0 if _run(examine(_settings())) else 1)
+    raise typer.Exit(0 if _run((examine_jobs if jobs else examine)(_settings())) else 1)
 
 
 @app.command()

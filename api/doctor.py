@@ -9,9 +9,11 @@ import asyncpg
 from rich.console import Console
 from rich.table import Table
 
+from domain.database import Database
 from domain.embedded_postgres import EmbeddedPostgresError
 from domain.keyring import KeyRingError
 from domain.outbound.mail import smtp_server
+from domain.queue_state import queue_state
 from domain.runtime import Targets, database_targets, open_keyring
 from domain.settings import Settings
 from domain.sra.catalogue import CatalogueError, catalogue
@@ -50,6 +52,23 @@ async def examine(settings: Settings) -> bool:
         table.add_row(mark, finding.what, advice)
     Console().print(table)
     return healthy
+
+
+async def examine_jobs(settings: Settings) -> bool:
+    """Print what waits in the queue, what runs and what was set aside; True when nothing was."""
+    table = Table(title="Jobs", title_justify="left")
+    for column in ("Job", "Status", "Count", "Oldest"):
+        table.add_column(column)
+    async with database_targets(settings) as targets:
+        database = Database(targets.app, settings, open_keyring(settings))
+        try:
+            lines = await queue_state(database)
+        finally:
+            await database.close()
+    for each in lines:
+        table.add_row(each.job, each.status, str(each.count), f"{each.oldest_seconds:.0f} s")
+    Console().print(table)
+    return not any(each.status == "failed" for each in lines)
 
 
 async def _findings(settings: Settings) -> AsyncGenerator[Finding]:

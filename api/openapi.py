@@ -16,6 +16,8 @@ from api.door import DoorRoute
 from api.respondents import LinkRoute
 from api.v1.webhooks import told
 from domain.access import Permission
+from domain.outbound import payloads
+from domain.outbound.event_types import event_types
 
 DESCRIPTION = """\
 HIPAA security for dental imaging, for managed service providers and the practices they look after.
@@ -84,7 +86,33 @@ def contract(app: FastAPI) -> dict[str, Any]:
                     _complete(operation, route, method)
     for heard in document["webhooks"].values():
         heard["post"]["responses"].pop("422", None)
+    document["webhooks"] |= _each_kind(document["webhooks"]["event"]["post"])
     return document
+
+
+def _each_kind(event: dict[str, Any]) -> dict[str, Any]:
+    """One webhook per kind of event, so that a generator makes a type of each. They share what all of them have."""
+    known = [{"$ref": "#/components/schemas/WebhookPayload"}]
+    return {
+        kind.kind: {
+            "post": {
+                **event,
+                "summary": kind.description,
+                "description": "",
+                "operationId": "hear_" + kind.kind.replace(".", "_"),
+                "requestBody": {
+                    "required": True,
+                    "content": {
+                        "application/json": {
+                            "schema": {"allOf": known, "properties": {"type": {"const": kind.kind}}},
+                            "example": payloads.example(kind),
+                        }
+                    },
+                },
+            }
+        }
+        for kind in event_types().values()
+    }
 
 
 def _complete(operation: dict[str, Any], route: APIRoute, method: str) -> None:

@@ -7,12 +7,13 @@ import logging
 import re
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import structlog
 from fastapi import Request
 from fastapi.responses import JSONResponse
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -21,6 +22,7 @@ from api.problems import problem, unexpected
 from domain.clock import new_id
 from domain.errors import TooLarge
 from domain.networks import client_address
+from domain.queue_state import QueueLine
 from domain.settings import Settings
 
 _ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -36,6 +38,21 @@ class Measurements:
             "bitewing_requests", "Requests answered.", ["method", "route", "status"], registry=self.registry
         )
         self.seconds = Histogram("bitewing_request_seconds", "Time to answer.", ["method", "route"], registry=self.registry)
+        self.jobs = Gauge("bitewing_jobs", "Jobs in the queue.", ["job", "status"], registry=self.registry)
+        self.oldest = Gauge(
+            "bitewing_job_oldest_seconds",
+            "How long the oldest job is overdue (queued), has been running (picked), or lies set aside (failed).",
+            ["job", "status"],
+            registry=self.registry,
+        )
+
+    def note_queue(self, lines: Sequence[QueueLine]) -> None:
+        """The queue as it is now; what is not in it any more is told no more."""
+        self.jobs.clear()
+        self.oldest.clear()
+        for each in lines:
+            self.jobs.labels(each.job, each.status).set(each.count)
+            self.oldest.labels(each.job, each.status).set(each.oldest_seconds)
 
 
 class Observed:

@@ -92,6 +92,7 @@ class RecoveryOut(BaseModel):
 class EventTypeOut(BaseModel):
     kind: str
     description: str
+    payload: dict[str, Any] = Field(description="JSON Schema of what is sent.")
     example: WebhookPayload
 
 
@@ -105,10 +106,18 @@ ENDPOINTS = Listing(
 
 @router.get("/event-types", response_model=Page[EventTypeOut])
 async def list_event_types(by: Reader, window: Paged) -> dict[str, Any]:
-    """Every kind of event, in alphabetical order, with an example of what is sent."""
+    """Every kind of event, in alphabetical order, with the schema and an example of what is sent."""
     known = [each for each in event_types().values() if window.after is None or each.kind > window.after]
     page = known[: window.limit]
-    data = [{"kind": each.kind, "description": each.description, "example": payloads.example(each)} for each in page]
+    data = [
+        {
+            "kind": each.kind,
+            "description": each.description,
+            "payload": payloads.schema(each),
+            "example": payloads.example(each),
+        }
+        for each in page
+    ]
     return {"data": data, "next": page[-1].kind if len(known) > window.limit else None}
 
 

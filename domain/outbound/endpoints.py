@@ -13,6 +13,7 @@ import httpx
 from sqlalchemy import func
 from sqlmodel import Field, col, select
 
+from domain.access import Role
 from domain.clock import now, rfc3339
 from domain.errors import Conflict
 from domain.events import differences, emit
@@ -20,7 +21,10 @@ from domain.free_text import keep_patients_out
 from domain.keyring import KeyRing
 from domain.outbound.destinations import EgressPolicy, check_url
 from domain.outbound.event_types import check_filters
+from domain.outbound.mail import send_mail
 from domain.outbound.signing import new_secret
+from domain.people.members import Member
+from domain.people.tenants import Person
 from domain.records import archive
 from domain.tenancy import Archivable, Fields, TenantOwned, TenantSession, instant, json_list, tenant_table
 
@@ -135,6 +139,28 @@ async def switch_off(session: TenantSession, endpoint: WebhookEndpoint, reason: 
         await session.flush()
         changed = {"enabled": {"from": True, "to": False}, "disabled_reason": {"from": None, "to": reason.value}}
         emit(session, "webhook_endpoint.disabled", endpoint, changed)
+        await _write_to_owners(session, endpoint, reason)
+
+
+async def _write_to_owners(session: TenantSession, endpoint: WebhookEndpoint, reason: DisabledReason) -> None:
+    """By another way than the one that is broken. The URL may hold a token, so the letter says only where it leads."""
+    seats = (
+        select(Person.email)
+        .join(Member, col(Member.person_id) == col(Person.id))
+        .where(col(Member.role).in_([Role.owner, Role.admin]), col(Member.archived_at).is_(None))
+    )
+    why = {
+        DisabledReason.gone: "It answered 410 Gone, which asks us to stop.",
+        DisabledReason.failing: f"Every delivery of the last {FAILING_FOR.days} days failed.",
+    }[reason]
+    text = (
+        f"Bitewing sends nothing more to the webhook endpoint {_origin(endpoint.url)}\n\n{why}\n\n"
+        "Events are kept. Once the receiver works again, enable the endpoint and recover the time that it missed:\n"
+        f"PATCH /v1/webhook-endpoints/{endpoint.id} and POST /v1/webhook-endpoints/{endpoint.id}/recovery\n"
+    )
+    for email in (await session.execute(seats)).scalars().all():
+        key = f"webhook_endpoint.disabled:{endpoint.id}:{endpoint.version}:{email}"
+        await send_mail(session, to=email, subject="A webhook endpoint was switched off", text=text, key=key)
 
 
 def live_secrets(endpoint: WebhookEndpoint, keyring: KeyRing, moment: datetime) -> Sequence[str]:

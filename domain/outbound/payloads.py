@@ -105,6 +105,35 @@ def example(kind: EventType) -> dict[str, Any]:
     return {"type": kind.kind, "timestamp": data["at"], "data": data}
 
 
+def schema(kind: EventType) -> dict[str, Any]:
+    """JSON Schema 2020-12 of what is sent. More members may come: a receiver ignores what it does not know."""
+    organization = {"type": ["string", "null"], "format": "uuid"}
+    change: dict[str, Any] = {"type": "object", "properties": {"from": {}, "to": {}}, "required": ["from", "to"]}
+    data: dict[str, Any] = {
+        "id": {"type": "string", "format": "uuid"},
+        "sequence": {"type": "integer", "minimum": 1},
+        "kind": {"const": kind.kind},
+        "at": {"type": "string", "format": "date-time"},
+        "subject": {
+            "type": "object",
+            "properties": {"type": {"type": "string"}, "id": {"type": "string", "format": "uuid"}},
+            "required": ["type", "id"],
+        },
+        "organization_id": organization,
+        "changed": {"type": "array", "items": {"type": "string"}},
+        "changes": {"type": "object", "additionalProperties": change},
+    }
+    return {
+        "type": "object",
+        "properties": {
+            "type": {"const": kind.kind},
+            "timestamp": {"type": "string", "format": "date-time"},
+            "data": {"type": "object", "properties": data, "required": list(data)},
+        },
+        "required": ["type", "timestamp", "data"],
+    }
+
+
 def _write(payload: Mapping[str, Any]) -> bytes:
     return json.dumps(payload, separators=(",", ":"), ensure_ascii=False, default=as_json).encode()
 

@@ -16,6 +16,7 @@ from domain.clock import now, rfc3339
 from domain.database import tenant_session
 from domain.outbound import retries
 from domain.outbound.endpoints import WebhookEndpoint
+from domain.outbound.mail import Mail
 from domain.runtime import Runtime
 from domain.tenancy import SYSTEM, Wall
 from tests.domain.outbound.listening import eventually, listen, listening, settled, working
@@ -145,6 +146,10 @@ async def test_an_endpoint_that_is_gone_is_switched_off(house: House) -> None:
         }
         shown = await msp.get_json(f"/webhook-endpoints/{endpoint['id']}")
         assert (shown["enabled"], shown["disabled_reason"]) == (False, "gone")
+        async with tenant_session(house.runtime.database, Wall(msp.tenant_id), actor=SYSTEM) as session:
+            letters = (await session.execute(select(Mail).where(col(Mail.tenant_id) == msp.tenant_id))).scalars().all()
+        told = [each.subject for each in letters]
+        assert told.count("A webhook endpoint was switched off") == 1, "by another way, and once"
         [delivery] = await settled(msp, endpoint, failed=1)
         assert (await msp.post(f"/deliveries/{delivery['id']}/resend")).status_code == 409
         await house.organization(msp)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from domain.access import Role
 from domain.outbound import endpoints
@@ -102,3 +103,23 @@ async def test_the_catalogue_of_kinds_has_examples(house: House) -> None:
     page = await msp.get_json("/event-types", params={"limit": 3})
     assert [each["kind"] for each in page["data"]] == list(kinds)[:3]
     assert page["next"] == list(kinds)[2]
+
+
+async def test_every_kind_of_event_has_a_schema_that_its_example_keeps(house: House) -> None:
+    msp = await house.tenant()
+    kinds = await msp.all("/event-types")
+    assert len(kinds) > 100
+    for each in kinds:
+        assert each["payload"]["properties"]["type"] == {"const": each["kind"]}
+        Draft202012Validator(each["payload"]).validate(each["example"])  # pyright: ignore[reportUnknownMemberType]  untyped there
+    document = (await house.http.get("/openapi.json")).json()
+    assert document["webhooks"].keys() == {"event", *(each["kind"] for each in kinds)}, "each is a webhook of the contract"
+
+
+async def test_the_queue_is_seen_in_the_figures(house: House) -> None:
+    msp = await house.tenant()
+    endpoint = await msp.make("/webhook-endpoints", {"url": URL})
+    expect(await msp.post(f"/webhook-endpoints/{endpoint['id']}/test"), 202)
+    told = (await house.http.get("/metrics")).text
+    assert 'bitewing_jobs{job="webhooks.deliver",status="queued"} 1.0' in told
+    assert 'bitewing_job_oldest_seconds{job="webhooks.deliver",status="queued"}' in told
