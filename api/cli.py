@@ -21,6 +21,10 @@ money = typer.Typer(help="The operator's side of money.", no_args_is_help=True)
 app.add_typer(money, name="billing")
 
 
+keys = typer.Typer(help="The keys that seal stored secrets.", no_args_is_help=True)
+app.add_typer(keys, name="keys")
+
+
 @app.command()
 def up() -> None:
     """Run everything on one machine: Postgres if needed, migrations, API and worker."""
@@ -68,6 +72,20 @@ def doctor(
     from api.doctor import examine, examine_jobs  # noqa: PLC0415
 
     raise typer.Exit(0 if _run((examine_jobs if jobs else examine)(_settings())) else 1)
+
+
+@keys.command("new")
+def new_key() -> None:
+    """Make a key for BITEWING_SECRET_KEYS, and print it."""
+    from domain.keyring import KeyRing  # noqa: PLC0415
+
+    typer.echo(KeyRing.generate_key())
+
+
+@keys.command("rotate")
+def rotate_keys() -> None:
+    """Seal every stored secret anew with the first key of BITEWING_SECRET_KEYS. May be stopped, and run again."""
+    raise typer.Exit(0 if _run(_rotate_keys(_settings(log_level="warning"))) else 1)
 
 
 @app.command()
@@ -133,6 +151,24 @@ async def _worker(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await run_worker(settings, stop)
+
+
+async def _rotate_keys(settings: Settings) -> bool:
+    from api.serving import opened  # noqa: PLC0415
+    from domain.resealing import reseal_everything  # noqa: PLC0415
+
+    async with opened(settings, migrating=False) as (runtime, _):
+        counts = await reseal_everything(runtime)
+    for count in counts:
+        said = f"{count.sealed_anew} sealed anew, {count.already} were already, {count.unreadable} unreadable"
+        typer.echo(f"{count.place.table}.{count.place.column}: {said}")
+    unreadable = sum(count.unreadable for count in counts)
+    typer.echo(
+        f"{unreadable} secrets were sealed by keys that are not in BITEWING_SECRET_KEYS: put those keys back, at the end."
+        if unreadable
+        else "Every secret is sealed by the first key. Once every process has it, the others can be taken away."
+    )
+    return unreadable == 0
 
 
 async def _migrate(settings: Settings) -> None:
