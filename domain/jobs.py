@@ -19,6 +19,7 @@ from domain.tenancy import TenantSession
 FAN_OUT = "webhooks.fan_out"
 DELIVER = "webhooks.deliver"
 RENDER_REPORT = "reports.render"
+EVALUATE = "assessments.evaluate"
 EXPORT_AUDIT_LOG = "audit_log.export"
 SEND_MAIL = "mail.send"
 IMPORT = "imports.carry_out"

@@ -44,6 +44,7 @@ from domain.sra.answer_history import AnswerEntry
 from domain.sra.assessments import Answer, Assessment
 from domain.sra.documents import Document
 from domain.sra.findings import Finding
+from domain.sra.staleness import Staleness
 from domain.sra.topic_comments import TopicComment
 from domain.sra.topic_links import TopicLink
 from domain.ticketing.connections import Connection, HeardCallback, TicketingPlace
@@ -56,13 +57,13 @@ from domain.vendors.standings import EngagementStanding
 from domain.vendors.vendors import Vendor
 
 TABLES: tuple[type[SQLModel], ...] = (
-    AccessRequest, Answer, AnswerEntry, ApiKey, Assessment, AuditExport, Baa, BaaReminder, Backup, ClockNotice, Connection,
-    Delivery, DeliveryAttempt, Device, Disposal, Document, Engagement, EngagementStanding, Event, EventHead, Finding,
-    FleetImport, FleetRow, Flow, Group, GroupedOrganization, HeardCallback, ImportFile, ImportRow, ImportRun, Incident,
-    Invitation, KeptAnswer, Location, Mail, Mapping, Member, OneUseLink, Organization, Partner, Person, Policy,
-    PortfolioLine, RecoveryCode, RemoteAccess, RmmSite, SavedMapping, Seat, SecondFactor, Segment, ServiceAccount, Session,
-    System, Task, TaskComment, TaskFinding, Tenant, Ticket, TicketChange, TicketComment, TicketingPlace, TopicComment,
-    TopicLink, Vendor, WebhookEndpoint, Workforce,
+    AccessRequest, Answer, AnswerEntry, ApiKey, Assessment, AuditExport, Baa, BaaReminder, Backup, ClockNotice,
+    Connection, Delivery, DeliveryAttempt, Device, Disposal, Document, Engagement, EngagementStanding, Event, EventHead,
+    Finding, FleetImport, FleetRow, Flow, Group, GroupedOrganization, HeardCallback, ImportFile, ImportRow, ImportRun,
+    Incident, Invitation, KeptAnswer, Location, Mail, Mapping, Member, OneUseLink, Organization, Partner, Person, Policy,
+    PortfolioLine, RecoveryCode, RemoteAccess, RmmSite, SavedMapping, Seat, SecondFactor, Segment, ServiceAccount,
+    Session, Staleness, System, Task, TaskComment, TaskFinding, Tenant, Ticket, TicketChange, TicketComment,
+    TicketingPlace, TopicComment, TopicLink, Vendor, WebhookEndpoint, Workforce,
 )  # fmt: skip
 
 metadata = SQLModel.metadata

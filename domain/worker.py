@@ -25,6 +25,7 @@ from domain import audit_exports, audit_partitions
 from domain.inventory import fleet_importing, import_jobs
 from domain.jobs import (
     DELIVER,
+    EVALUATE,
     EXPORT_AUDIT_LOG,
     FAN_OUT,
     FLEET_IMPORT,
@@ -45,9 +46,11 @@ from domain.people.kept_answers import forget_old_answers
 from domain.people.personal_notes import note_for_person
 from domain.people.recovery import write_reset_letter
 from domain.remediation import clocks
+from domain.remediation.reminding import remind_all
 from domain.runtime import Runtime
-from domain.sra import report_files
+from domain.sra import re_evaluating, report_files
 from domain.sra.deciding import reopen_all_expired
+from domain.sra.staleness import watch_all
 from domain.tenancy import NOBODYS_TENANT, Wall
 from domain.ticketing import hearing, polling, telling, trying
 from domain.vendors import reminders, standings
@@ -60,6 +63,7 @@ JOBS: dict[str, Handler] = {
     FAN_OUT: dispatch.fan_out,
     DELIVER: dispatch.deliver,
     RENDER_REPORT: report_files.render_report,
+    EVALUATE: re_evaluating.evaluate_again,
     EXPORT_AUDIT_LOG: audit_exports.write_export,
     SEND_MAIL: deliver_mail,
     IMPORT: import_jobs.carry_out,
@@ -74,7 +78,7 @@ JOBS: dict[str, Handler] = {
 }
 """Every kind of job and what does it. The payload is what ``domain.jobs.enqueue`` was given, with the tenant's id."""
 
-AT_ONCE: Mapping[str, int] = {RENDER_REPORT: 2, REVIEW_AGREEMENTS: 2, SEND_MAIL: 8, IMPORT: 2, FLEET_IMPORT: 2}
+AT_ONCE: Mapping[str, int] = {RENDER_REPORT: 2, EVALUATE: 2, REVIEW_AGREEMENTS: 2, SEND_MAIL: 8, IMPORT: 2, FLEET_IMPORT: 2}
 """How many jobs of a kind may run at once over all workers, where many would eat up memory or be taken for a flood by a
 mail server. Others are not bounded."""
 
@@ -246,4 +250,6 @@ CHORES: tuple[Chore, ...] = (
     Chore("agreements.review", timedelta(minutes=10), standings.review_daily),
     Chore("clocks.tell", timedelta(hours=1), clocks.tell_all),
     Chore("acceptances.reopen", timedelta(hours=1), reopen_all_expired),
+    Chore("analyses.watch", timedelta(minutes=1), watch_all),
+    Chore("tasks.remind", timedelta(minutes=10), remind_all),
 )

@@ -14,7 +14,7 @@ from api.reports import REPORT_RESPONSES, report_in
 from domain.access import Permission
 from domain.clock import now
 from domain.sra import evaluating, opening, sealing
-from domain.sra.assessments import Assessment, AssessmentFields, AssessmentStatus
+from domain.sra.assessments import Assessment, AssessmentFields, AssessmentKind, AssessmentStatus, OpeningFields
 from domain.sra.completeness import completeness, unsigned
 from domain.sra.levels import Level
 from domain.sra.reading import change_assessment, in_force_on, organization_of
@@ -52,6 +52,7 @@ class AssessmentOut(BaseModel):
     id: UUID
     organization_id: UUID
     number: int
+    kind: AssessmentKind
     title: str
     scope: str | None
     period_start: date | None
@@ -135,8 +136,9 @@ async def list_assessments(
 
 
 @router.post("/organizations/{organization_id}/assessments", status_code=201, response_model=AssessmentOut)
-async def open_assessment(by: Writer, organization: ThisOrganization, fields: AssessmentFields) -> Assessment:
-    """Open the next analysis. One at a time."""
+async def open_assessment(by: Writer, organization: ThisOrganization, fields: OpeningFields) -> Assessment:
+    """Open the next analysis, one at a time. The answers of the last one are carried over; those that a change since then
+    has touched are reopened with the reason. A `delta` asks for those alone, and needs such a change: else 409."""
     return by.tag(await opening.open_assessment(by.session, organization, fields))
 
 

@@ -16,7 +16,6 @@ from api.v1.findings import ThisFinding
 from domain.access import Permission
 from domain.clock import today
 from domain.inventory.groups import in_group
-from domain.records import archive
 from domain.remediation import working
 from domain.remediation.tasks import Task, TaskComment, TaskFinding, TaskPriority, TaskStatus
 from domain.remediation.working import CommentFields, CompletionFields, PlannedTask, TaskChanges, TaskDraft, VerificationFields
@@ -57,6 +56,11 @@ class TaskOut(BaseModel):
     residual_likelihood: Level | None
     residual_impact: Level | None
     residual_level: Level | None = Field(description="What is left of the risk: looked up when the work was verified.")
+    evidence: list[dict[str, Any]]
+    recurrence: dict[str, Any] | None = Field(description="`every` so many of a `unit`; null for work that is done once.")
+    duty: str | None
+    previous_id: UUID | None = Field(description="The occurrence before this one.")
+    campaign_id: UUID | None = Field(description="What tasks have in common that were opened for many organizations at once.")
     created_at: datetime
     updated_at: datetime
     archived_at: datetime | None
@@ -98,7 +102,7 @@ TASKS = Listing(
     },
     columns={"finding_ids": _finding_ids()},
     filters={
-        **filters_of(Task, "organization_id", "status", "assignee_id", "priority", "ref"),
+        **filters_of(Task, "organization_id", "status", "assignee_id", "priority", "ref", "campaign_id", "duty"),
         "only": col(Task.assignee_id) == bindparam("only", type_=Uuid()),
         "overdue": _OVERDUE,
         "not_overdue": or_(col(Task.due_on).is_(None), not_(_OVERDUE)),
@@ -122,6 +126,8 @@ async def _wanted(
     due_before: date | None = None,
     finding_id: UUID | None = None,
     ref: str | None = None,
+    campaign_id: UUID | None = None,
+    duty: str | None = None,
     q: Annotated[str | None, Query(description="Finds a part of the title or description.")] = None,
 ) -> dict[str, Any]:
     return {
@@ -133,6 +139,8 @@ async def _wanted(
         "due_before": due_before,
         "finding_id": finding_id,
         "ref": ref,
+        "campaign_id": campaign_id,
+        "duty": duty,
         "q": q,
     }
 
@@ -184,8 +192,9 @@ async def change_task(by: Writer, task: ThisTask, changes: Changes) -> TaskOut:
 
 @router.delete("/tasks/{task_id}", status_code=204)
 async def archive_task(by: Writer, task: ThisTask) -> None:
-    """For what is not to be done after all. It no longer treats anything, and is kept."""
-    await archive(by.session, task)
+    """For what is not to be done after all. It no longer treats anything, and is kept. Work that comes back comes back all
+    the same: take its `recurrence` from it first to end it."""
+    await working.give_up(by.session, task)
 
 
 @router.post("/tasks/{task_id}/completion", status_code=201, response_model=TaskOut)

@@ -98,6 +98,7 @@ async def change_tenant(session: TenantSession, tenant: Tenant, fields: TenantFi
         raise Invalid.one("/settings/agreement_reminders_to", "invalid", "This must be an e-mail address.")
     before = {name: getattr(tenant, name) for name in TenantFields.model_fields}
     after = fields.model_dump()
+    _refuse_unfit_days(after["settings"].get("task_due_soon_days", 0))
     if after["settings"].get("sla") is not None:
         after["settings"] = {**after["settings"], "sla": accept_sla(after["settings"]["sla"], at="/settings/sla")}
     changed = differences(_told(before), _told(after))
@@ -123,3 +124,8 @@ def _is_address(text: object) -> bool:
 
 def _told(values: Mapping[str, Any]) -> dict[str, Any]:
     return {**values, "brand": without_picture(values["brand"])}
+
+
+def _refuse_unfit_days(days: Any) -> None:
+    if isinstance(days, bool) or not isinstance(days, int) or not 0 <= days <= 90:
+        raise Invalid.one("/settings/task_due_soon_days", "not_allowed", "A whole number of days, 0 to 90.")

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint, text
@@ -16,6 +16,8 @@ from domain.tenancy import (
     belongs_to,
     belongs_to_tenants,
     instant,
+    json_list,
+    json_or_unknown,
     listed_by,
     one_of,
     organization_table,
@@ -52,7 +54,10 @@ class TaskFields(Fields):
 class Task(TaskFields, OrganizationOwned, Archivable, table=True):
     __table_args__ = organization_table(
         belongs_to_tenants("member", "assignee_id"),
+        belongs_to("task", "previous_id"),
         UniqueConstraint("tenant_id", "organization_id", "ref"),
+        UniqueConstraint("tenant_id", "previous_id"),
+        listed_by("task", "campaign_id"),
         Index("ix_task_due", "tenant_id", text(DUE), "id"),
         Index("ix_task_organization_due", "tenant_id", "organization_id", text(DUE), "id"),
         Index(
@@ -75,6 +80,18 @@ class Task(TaskFields, OrganizationOwned, Archivable, table=True):
     residual_impact: Level | None = one_of(Level, default=None)
     residual_level: Level | None = one_of(Level, default=None)
     """What is left of the risk, as the practice saw it when it verified the work."""
+    evidence: list[dict[str, Any]] = json_list()
+    """What shows that it was done."""
+    recurrence: dict[str, Any] | None = json_or_unknown()
+    """``every`` so many of a ``unit``; null for work that is done once."""
+    duty: str | None = None
+    previous_id: UUID | None = None
+    """The occurrence before this one. Unique: each has one successor at most."""
+    campaign_id: UUID | None = None
+    """What tasks have in common that were opened for many organizations at once."""
+    due_soon_told_for: date | None = None
+    overdue_told_for: date | None = None
+    """The day for which the reminder has been sent; another day is told of anew."""
 
 
 class TaskFinding(OrganizationOwned, table=True):

@@ -18,9 +18,11 @@ from domain.free_text import keep_patients_out
 from domain.inventory.organizations import Organization
 from domain.people.acting import acting_member
 from domain.people.assignees import refuse_unfit_assignee
-from domain.records import change, said
+from domain.records import archive, change, said
 from domain.remediation.grouping import untreated_in
+from domain.remediation.recurring import Recurrence, plan_next
 from domain.remediation.tasks import Task, TaskComment, TaskFields, TaskFinding, TaskStatus
+from domain.sra.evidence import EvidenceFields, as_kept, refuse_absent_evidence
 from domain.sra.findings import Finding
 from domain.sra.levels import Level, risk_level
 from domain.tenancy import Fields, TenantSession
@@ -33,6 +35,12 @@ class TaskDraft(TaskFields):
 
     finding_ids: list[UUID] = Field(
         default_factory=list, max_length=MOST_FINDINGS, description="The findings it treats, all of the same organization."
+    )
+    recurrence: Recurrence | None = Field(
+        default=None, description="Work that comes back: the next one is planned when this one is verified, or archived."
+    )
+    evidence: list[EvidenceFields] = Field(
+        default_factory=list[EvidenceFields], max_length=50, description="What shows that it was done."
     )
 
 
@@ -53,6 +61,9 @@ class TaskChanges(TaskDraft):
 
 
 class CompletionFields(Fields):
+    evidence: list[EvidenceFields] = Field(
+        default_factory=list[EvidenceFields], max_length=50, description="Added to what the task shows already."
+    )
     note: str | None = Field(default=None, min_length=1, max_length=10_000, description="Kept as a comment on the task.")
 
 
@@ -85,9 +96,10 @@ def refuse_stranger(task: Task, principal: Principal) -> None:
 # --- planning --------------------------------------------------------------------------------------------------------
 
 
-async def plan(session: TenantSession, organization: Organization, draft: PlannedTask) -> Task:
+async def plan(session: TenantSession, organization: Organization, draft: PlannedTask, *, duty: str | None = None) -> Task:
     """Put a task on the plan of an organization."""
-    fields = draft.model_dump(exclude={"finding_ids", "group"})
+    fields: dict[str, Any] = {**draft.model_dump(exclude={"finding_ids", "group"}), "evidence": as_kept(draft.evidence)}
+    fields["recurrence"] = draft.recurrence.model_dump(mode="json") if draft.recurrence else None
     suspected = await keep_patients_out(session, fields)
     finding_ids = list(dict.fromkeys(draft.finding_ids))
     await _refuse_absent_findings(session, organization.id, draft.finding_ids)
@@ -96,7 +108,8 @@ async def plan(session: TenantSession, organization: Organization, draft: Planne
     if draft.due_on is None:
         fields["due_on"] = await _earliest_due(session, finding_ids)
     await refuse_unfit_assignee(session, organization.id, draft.assignee_id)
-    task = await session.save(Task(**fields, organization_id=organization.id))
+    await refuse_absent_evidence(session, organization.id, draft.evidence)
+    task = await session.save(Task(**fields, organization_id=organization.id, duty=duty))
     await _link(session, task, finding_ids)
     told = {name: value for name, value in said(task).items() if value is not None}
     emit(session, "task.created", task, {**told, "finding_ids": finding_ids})
@@ -127,10 +140,22 @@ async def revise(session: TenantSession, task: Task, changes: TaskChanges) -> Ta
     _refuse_leap(task, changes.status)
     if changes.assignee_id != task.assignee_id:
         await refuse_unfit_assignee(session, task.organization_id, changes.assignee_id)
+    await refuse_absent_evidence(session, task.organization_id, changes.evidence)
     await _relink(session, task, changes.finding_ids)
     if task.status == TaskStatus.done and changes.status == TaskStatus.open:
         await _reopen(session, task)
-    return await change(session, task, changes.model_dump(exclude={"finding_ids"}))
+    values = {**changes.model_dump(exclude={"finding_ids"}), "evidence": as_kept(changes.evidence)}
+    return await change(session, task, values)
+
+
+async def give_up(session: TenantSession, task: Task) -> None:
+    """Archive a task that is not to be done after all. Work that comes back comes back all the same, unless its recurrence
+    was taken from it before."""
+    await session.refresh(task, with_for_update=True)
+    if task.archived_at is None:
+        await archive(session, task)
+        if task.status != TaskStatus.verified:
+            await plan_next(session, task)
 
 
 def _refuse_leap(task: Task, wanted: TaskStatus) -> None:
@@ -164,10 +189,13 @@ async def complete(session: TenantSession, task: Task, fields: CompletionFields)
     _refuse_archived(task)
     if task.status not in (TaskStatus.open, TaskStatus.in_progress):
         raise Conflict(f"This task is {task.status.value} already.", code="already_done")
+    await refuse_absent_evidence(session, task.organization_id, fields.evidence)
     before = _progress(task)
     task.status = TaskStatus.done
     task.completed_at = now()
     task.completed_by = member_id
+    if fields.evidence:
+        task.evidence = [*task.evidence, *as_kept(fields.evidence)]
     return await _done(session, "task.completed", task, before, note=fields.note, suspected=suspected)
 
 
@@ -190,7 +218,9 @@ async def verify(session: TenantSession, task: Task, fields: VerificationFields)
         task.residual_likelihood, task.residual_impact = fields.residual_likelihood, fields.residual_impact
         task.residual_level = risk_level(likelihood=fields.residual_likelihood, impact=fields.residual_impact)
         await _record_residual(session, task)
-    return await _done(session, "task.verified", task, before, note=fields.note, suspected=suspected)
+    await _done(session, "task.verified", task, before, note=fields.note, suspected=suspected)
+    await plan_next(session, task)
+    return task
 
 
 async def _record_residual(session: TenantSession, task: Task) -> None:

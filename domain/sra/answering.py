@@ -1,27 +1,21 @@
 """Answering a topic: what a person says, checked against what may be said, and kept with who said it and when."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 from sqlmodel import Field, col, select
 
 from domain.clock import now
-from domain.errors import Conflict, Fault, Invalid, NotFound
+from domain.errors import Conflict, NotFound
 from domain.events import emit
 from domain.free_text import keep_patients_out
 from domain.sra import answers
 from domain.sra.answer_history import EntryKind, remember
 from domain.sra.assessments import Answer, AnswerSource, Assessment, AssessmentStatus, Continuity
 from domain.sra.catalogue import catalogue
-from domain.sra.documents import Document
+from domain.sra.evidence import EvidenceFields, as_kept, refuse_absent_evidence
 from domain.tenancy import Fields, TenantSession
-
-
-class EvidenceFields(Fields):
-    """What shows that an answer is true: a stored document, or words that say where it can be seen."""
-
-    document_id: UUID | None = Field(default=None, description="Among this organization's documents.")
-    reference: str | None = Field(default=None, max_length=500)
 
 
 class AnswerFields(Fields):
@@ -48,8 +42,8 @@ async def answer_topic(
     answer = await fetch_answer(session, assessment, topic_id, lock=True)
     topic = catalogue(assessment.edition).topic_by_id[topic_id]
     suspected = await keep_patients_out(session, fields.model_dump(include={"rationale", "alternative", "note", "evidence"}))
-    await _refuse_absent_evidence(session, assessment, fields)
-    evidence: list[dict[str, Any]] = [each.model_dump(mode="json", exclude_none=True) for each in fields.evidence]
+    await refuse_absent_evidence(session, assessment.organization_id, fields.evidence)
+    evidence = as_kept(fields.evidence)
     reply = answers.Reply(fields.state, fields.rationale, fields.alternative, evidence)
     state = answers.check(topic, reply)
     before = answer.state
@@ -79,24 +73,27 @@ def _says_the_same(answer: Answer, fields: AnswerFields, evidence: list[dict[str
     return said == (fields.state, fields.rationale, fields.alternative, fields.note, evidence)
 
 
-async def _refuse_absent_evidence(session: TenantSession, assessment: Assessment, fields: AnswerFields) -> None:
-    """Evidence that is not there, or is another organization's, shows nothing."""
-    named = {place: each.document_id for place, each in enumerate(fields.evidence) if each.document_id is not None}
-    if not named:
-        return
-    there = select(Document.id).where(
-        col(Document.id).in_(set(named.values())),
-        col(Document.organization_id) == assessment.organization_id,
-        col(Document.archived_at).is_(None),
+async def confirm_carried(session: TenantSession, assessment: Assessment, topic_ids: Sequence[str] | None) -> list[Answer]:
+    """Say again, in one's own name, what was carried over: the named topics, or all that no change has touched."""
+    refuse_unless_open(assessment)
+    statement = select(Answer).where(
+        col(Answer.assessment_id) == assessment.id,
+        col(Answer.continuity) == Continuity.carried,
+        col(Answer.state).is_not(None),
     )
-    found = set((await session.execute(there)).scalars())
-    faults = [
-        Fault(f"/evidence/{place}/document_id", "unknown_reference", "There is no such document here.")
-        for place, document_id in named.items()
-        if document_id not in found
-    ]
-    if faults:
-        raise Invalid(faults)
+    if topic_ids is not None:
+        statement = statement.where(col(Answer.topic_id).in_(set(topic_ids)))
+    confirmed = list((await session.execute(statement.order_by(col(Answer.position)).with_for_update())).scalars())
+    moment = now()
+    for answer in confirmed:
+        answer.continuity, answer.source = Continuity.confirmed, AnswerSource.person
+        answer.answered_by, answer.answered_at, answer.link_id = session.actor.member_id, moment, None
+        answer.seen = answer.proposal or None
+        remember(session, answer, EntryKind.given, before=answer.state)
+    await session.flush()
+    if confirmed:
+        emit(session, "assessment.answers_confirmed", assessment, {"topic_ids": [each.topic_id for each in confirmed]})
+    return confirmed
 
 
 def refuse_unless_open(assessment: Assessment) -> None:

@@ -29,11 +29,25 @@ class AssessmentStatus(StrEnum):
     superseded = "superseded"
 
 
+class AssessmentKind(StrEnum):
+    """``full`` asks everything again; ``delta`` only what changes since the last analysis have touched."""
+
+    full = "full"
+    delta = "delta"
+
+
 class AssessmentFields(Fields):
     title: str = Field(default="Security Risk Analysis", min_length=1, max_length=200)
     scope: str | None = Field(default=None, max_length=4000, description="What is in scope, and what is not, with why.")
     period_start: date | None = None
     period_end: date | None = None
+
+
+class OpeningFields(AssessmentFields):
+    kind: AssessmentKind = Field(
+        default=AssessmentKind.full,
+        description="`delta` takes over every answer that no change since the last analysis has touched, as it was.",
+    )
 
 
 class Assessment(AssessmentFields, OrganizationOwned, table=True):
@@ -53,6 +67,7 @@ class Assessment(AssessmentFields, OrganizationOwned, table=True):
 
     number: int
     """Counts the analyses of this organization: 1, 2, 3 ..."""
+    kind: AssessmentKind = one_of(AssessmentKind, default=AssessmentKind.full)
     edition: str
     """The catalogue's edition that it was opened on."""
     status: AssessmentStatus = one_of(AssessmentStatus, default=AssessmentStatus.open)
@@ -67,6 +82,8 @@ class Assessment(AssessmentFields, OrganizationOwned, table=True):
     sealed_sha256: str | None = None
     dataset: dict[str, Any] | None = json_or_unknown()
     """The frozen data set of a sealed analysis: everything that its report prints."""
+    footprint: dict[str, Any] | None = json_or_unknown()
+    """What it was made over, frozen with the seal; see footprint.py."""
     in_force_until: date | None = None
     """Last day in effect, once superseded; kept six years from there, 45 CFR 164.316(b)(2)(i)."""
 

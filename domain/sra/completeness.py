@@ -25,7 +25,7 @@ from domain.inventory.workforce import Workforce
 from domain.remediation.access_requests import AccessRequest
 from domain.remediation.incidents import Incident
 from domain.remediation.untreated import untreated
-from domain.sra.assessments import Answer, Assessment
+from domain.sra.assessments import Answer, Assessment, AssessmentKind, Continuity
 from domain.sra.catalogue import catalogue
 from domain.sra.documents import Document, DocumentKind
 from domain.sra.findings import Finding
@@ -140,7 +140,24 @@ async def _answered(session: TenantSession, assessment: Assessment) -> list[Miss
     if len(open_topics) > NAMED:
         more = f"{len(open_topics) - NAMED} more topics are not answered."
         missing.append(Missing("topics_unanswered", more, f"/v1/assessments/{assessment.id}/topics?answered=false"))
-    return missing
+    return [*missing, *await _unconfirmed(session, assessment)]
+
+
+async def _unconfirmed(session: TenantSession, assessment: Assessment) -> list[Missing]:
+    """What was carried over from the year before counts once a person has confirmed or changed it; in a delta it stands."""
+    if assessment.kind == AssessmentKind.delta:
+        return []
+    carried: Any = select(func.count()).where(
+        col(Answer.tenant_id) == session.tenant_id,
+        col(Answer.assessment_id) == assessment.id,
+        col(Answer.continuity) == Continuity.carried,
+        col(Answer.state).is_not(None),
+    )
+    count: int = (await session.execute(carried)).scalar_one()
+    if not count:
+        return []
+    detail = f"{count} answers were carried over from the last analysis and are not confirmed."
+    return [Missing("answers_unconfirmed", detail, f"/v1/assessments/{assessment.id}/confirmation")]
 
 
 async def _planned(session: TenantSession, organization: Organization) -> list[Missing]:

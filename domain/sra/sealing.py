@@ -20,10 +20,13 @@ from domain.jobs import RENDER_REPORT, enqueue
 from domain.people.acting import acting_member
 from domain.sra.answering import refuse_unless_open
 from domain.sra.assessments import Assessment, AssessmentStatus
+from domain.sra.catalogue import catalogue
 from domain.sra.completeness import completeness
+from domain.sra.footprint import footprint_of
 from domain.sra.report.assembly import assemble
 from domain.sra.report.dataset import ReportData, sha256
 from domain.sra.report.lines import STATEMENTS
+from domain.sra.world_rows import read_world
 from domain.tenancy import Fields, TenantSession, one_of
 
 
@@ -128,6 +131,7 @@ async def _refuse_incomplete(session: TenantSession, assessment: Assessment, org
 async def _seal(session: TenantSession, assessment: Assessment, organization: Organization, *, at: datetime) -> None:
     data = await assemble(session, assessment, organization, status="sealed", at=at)
     await _supersede(session, assessment, at=at)
+    assessment.footprint = await _footprint(session, assessment, organization)
     assessment.dataset = data.model_dump(mode="json", exclude={"seal"})
     assessment.sealed_sha256 = sha256(data)
     assessment.sealed_at = at
@@ -135,6 +139,16 @@ async def _seal(session: TenantSession, assessment: Assessment, organization: Or
     await session.flush()
     emit(session, "assessment.approved", assessment, {"number": assessment.number, "sha256": assessment.sealed_sha256})
     enqueue(session, RENDER_REPORT, assessment_id=assessment.id)
+
+
+async def _footprint(session: TenantSession, assessment: Assessment, organization: Organization) -> dict[str, Any]:
+    """What the analysis was made over, for the moment of its evaluation: later changes are held against it."""
+    from domain.sra.rules import evaluate  # noqa: PLC0415  the engine loads slowly, and most processes never evaluate
+
+    assert assessment.as_of is not None, "completeness asks for an evaluation"
+    book = catalogue(assessment.edition)
+    around = await read_world(session, organization, as_of=assessment.as_of, assessment=assessment, catalogue=book)
+    return await footprint_of(session, organization, around, evaluate(around.world, book))
 
 
 async def _supersede(session: TenantSession, assessment: Assessment, *, at: datetime) -> None:

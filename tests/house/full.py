@@ -225,14 +225,24 @@ async def _analysis(full: FullHouse, *, practice: str, document: str) -> None:
     link = await make_topic_link(by, assessment, [topic["id"]], label=f"Manager {mark}")
     full.ids["topic_link_id"], by.link_token = link["id"], link["token"]
     expect(await by.put(f"/respondent/answers/{topic['id']}", {"state": answer["state"], "note": f"Asked {mark}"}), 200)
+    expect(await by.post("/evaluations", {"organization_ids": [practice]}), 202)
     full.ids["assessment_id"], full.ids["topic_id"] = assessment, topic["id"]
     subject = {"subject_type": "device", "subject_id": full.ids["device_id"], "subject_name": None}
     finding = (await make_finding(by, practice, title=f"Wet server {mark}", **subject))["id"]
-    task = {"title": f"Mend the roof {mark}", "finding_ids": [finding], "assignee_id": str(by.member_id)}
+    task = {
+        "title": f"Mend the roof {mark}",
+        "finding_ids": [finding],
+        "assignee_id": str(by.member_id),
+        "evidence": [{"document_id": document}],
+    }
     full.ids["task_id"] = (await make_task(by, practice, **task))["id"]
-    await by.make(f"/findings/{finding}/tasks", {**task, "title": f"Move the server {mark}"})
+    done = (await by.make(f"/findings/{finding}/tasks", {**task, "title": f"Move the server {mark}"}))["id"]
     await by.make(f"/findings/{finding}/decision", {"kind": "reduce", "reason": f"Seen {mark}"})
     await by.make(f"/tasks/{full.ids['task_id']}/comments", {"text": f"Begun {mark}"})
+    everywhere = {"title": f"Own logins {mark}", "rule_id": "CAP-01", "organization_ids": [practice]}
+    await by.make("/campaigns", {**everywhere, "assignee_id": str(by.member_id)})
+    await by.make(f"/organizations/{practice}/duties", {"keys": ["backup_test"], "assignee_id": str(by.member_id)})
+    await by.make(f"/tasks/{done}/completion", {"evidence": [{"document_id": document}]})
     full.ids["finding_id"] = finding
 
 

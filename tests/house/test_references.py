@@ -27,6 +27,7 @@ ONLY_ONCE = {
     "map_organization": "an organization is mapped once on a connection",
     "raise_ticket": "a task has one live ticket in a connection",
     "raise_ticket_for_finding": "a task has one live ticket in a connection",
+    "complete_task": "a task is done once",
 }
 
 

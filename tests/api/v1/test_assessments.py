@@ -214,6 +214,7 @@ async def test_the_analysis_in_force_on_a_day_is_found(house: House) -> None:
     """Version 1 stays readable after version 2 has taken its place, with its last day."""
     msp, organization, first = await sealed(house)
     opened = await msp.make(f"/organizations/{organization}/assessments", {"scope": "Everything, again."})
+    await msp.make(f"/assessments/{opened['id']}/confirmation", {})
     await ready(msp, organization, opened["id"])
     second = await sign(house, msp, opened["id"])
     before = await msp.get_json(f"/assessments/{first['id']}")
