@@ -7,9 +7,10 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID
 
-from domain.clock import new_id
+from domain.clock import new_id, today
 from domain.database import tenant_session
 from domain.inventory.devices import Device
 from domain.inventory.kinds import DeviceKind
@@ -66,7 +67,7 @@ async def bench_portfolio(settings: Settings) -> tuple[str, str, str, str, str]:
 async def _furnish(runtime: Runtime) -> UUID:
     tenant_id = new_id()
     async with tenant_session(runtime.database, Wall(NOBODYS_TENANT), actor=SYSTEM) as session:
-        session.add(Tenant(id=tenant_id, name="Portfolio"))
+        session.add(Tenant(id=tenant_id, name="Portfolio", trial_until=today() + timedelta(days=14)))
     for number in range(ORGANIZATIONS):
         async with tenant_session(runtime.database, Wall(tenant_id), actor=SYSTEM) as session:
             organization = await session.save(Organization(name=f"Practice {number}"))
