@@ -265,9 +265,13 @@ class TenantSession(AsyncSession):
         return row
 
     async def fetch(self, kind: type[Row], id: UUID, *, lock: bool = False) -> Row:
-        """The row, or :class:`NotFound` when it is not there, not ours, or archived long ago and gone."""
+        """The row, or :class:`NotFound` when it is not there, not ours, or archived long ago and gone.
+
+        ``lock`` keeps others from locking or changing it, and lets them refer to it (``for no key update``): a stronger lock
+        would wait for everybody who writes a child of the row, and two who do so crosswise would wait for each other.
+        """
         statement = select(kind).where(col(kind.id) == id)
-        row = (await self.execute(statement.with_for_update() if lock else statement)).scalar_one_or_none()
+        row = (await self.execute(statement.with_for_update(key_share=True) if lock else statement)).scalar_one_or_none()
         if row is None:
             raise NotFound(kind.noun)
         return row
