@@ -16,6 +16,7 @@ from domain.inventory.organizations import Organization
 from domain.inventory.partners import Partner
 from domain.inventory.policies import Policy
 from domain.inventory.remote_accesses import RemoteAccess
+from domain.inventory.reviews import Review
 from domain.inventory.rmm_sites import RmmSite
 from domain.inventory.segments import Segment
 from domain.inventory.systems import System
@@ -58,12 +59,12 @@ from domain.vendors.vendors import Vendor
 
 TABLES: tuple[type[SQLModel], ...] = (
     AccessRequest, Answer, AnswerEntry, ApiKey, Assessment, AuditExport, Baa, BaaReminder, Backup, ClockNotice,
-    Connection, Delivery, DeliveryAttempt, Device, Disposal, Document, Engagement, EngagementStanding, Event, EventHead,
-    Finding, FleetImport, FleetRow, Flow, Group, GroupedOrganization, HeardCallback, ImportFile, ImportRow, ImportRun,
-    Incident, Invitation, KeptAnswer, Location, Mail, Mapping, Member, OneUseLink, Organization, Partner, Person, Policy,
-    PortfolioLine, RecoveryCode, RemoteAccess, RmmSite, SavedMapping, Seat, SecondFactor, Segment, ServiceAccount,
-    Session, Staleness, System, Task, TaskComment, TaskFinding, Tenant, Ticket, TicketChange, TicketComment,
-    TicketingPlace, TopicComment, TopicLink, Vendor, WebhookEndpoint, Workforce,
+    Connection, Delivery, DeliveryAttempt, Device, Disposal, Document, Engagement, EngagementStanding, Event,
+    EventHead, Finding, FleetImport, FleetRow, Flow, Group, GroupedOrganization, HeardCallback, ImportFile, ImportRow,
+    ImportRun, Incident, Invitation, KeptAnswer, Location, Mail, Mapping, Member, OneUseLink, Organization, Partner,
+    Person, Policy, PortfolioLine, RecoveryCode, RemoteAccess, Review, RmmSite, SavedMapping, Seat, SecondFactor,
+    Segment, ServiceAccount, Session, Staleness, System, Task, TaskComment, TaskFinding, Tenant, Ticket, TicketChange,
+    TicketComment, TicketingPlace, TopicComment, TopicLink, Vendor, WebhookEndpoint, Workforce,
 )  # fmt: skip
 
 metadata = SQLModel.metadata

@@ -64,6 +64,8 @@ class Card:
     is_new: bool
     before: dict[str, Any] = field(init=False)
     disagreements: list[Disagreement] = field(default_factory=list[Disagreement])
+    weighed: set[str] = field(default_factory=set[str])
+    """Facts of which somebody has spoken now, so that their disagreements are all known."""
 
     def __post_init__(self) -> None:
         self.before = dict(self.values)
@@ -132,6 +134,7 @@ class Card:
 
 def settle(card: Card, name: str, claim: Claim) -> None:
     """Weigh a new claim about a switch against those already known, and let the card say what follows from all of them."""
+    card.weighed.add(name)
     claims = _claims(card, name)
     if claim.value is None:
         claims.pop(claim.voice, None)
@@ -161,6 +164,7 @@ def believe(card: Card, name: str, claim: Claim, *, over: frozenset[str]) -> Non
     """Set a plain fact, if nobody holds it or only voices in ``over``. A person's other word is a disagreement."""
     holder = card.holder(name)
     if holder is not None:
+        card.weighed.add(name)
         held_by = Claim(holder, None, None).voice
         if held_by == PERSON and claim.value is not None and not _same(card.value(name), claim.value):
             said = {PERSON: card.value(name), claim.voice: claim.value}

@@ -28,6 +28,7 @@ from domain.inventory.kinds import DeviceKind
 from domain.inventory.locations import Location
 from domain.inventory.measured_devices import blank_device, measure
 from domain.inventory.raw_rows import WARNING, may_name_a_patient, storable_row
+from domain.inventory.reviews import note_disagreements
 from domain.tenancy import TenantSession
 
 LONGEST_ID = 255
@@ -62,6 +63,7 @@ class Intake:
 
     async def take(self, session: TenantSession, rows: Sequence[ImportedDevice]) -> None:
         """Bring the devices of these rows up to what the rows say. PaymentRequired when the plan does not cover so many."""
+        session.context = {**session.context, "source": self.report.source}
         await one_import_at_a_time(session, self.organization_id)
         known = await read_rows(session, Device, *self._could_be(rows), lock=not self.dry_run)
         locations = await read_rows(session, Location, col(Location.organization_id) == self.organization_id, lock=False)
@@ -72,6 +74,7 @@ class Intake:
         await may_hold(session, self.organization_id, more_devices=sum(card.is_new for card in cards))
         if not self.dry_run:
             await write(session, cards)
+            await note_disagreements(session, Device.noun, self.report.source, cards)
 
     async def close(self, session: TenantSession, parsed: ParsedImport) -> None:
         """The rows that were not taken, and the devices that have gone: what only the whole export can show."""

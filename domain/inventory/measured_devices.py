@@ -66,6 +66,7 @@ def _take_system(card: Card, device: ImportedDevice, claim: Claim) -> None:
     if claim.value is None or any(len(text or "") > LONGEST[name] for name, text in said.items()):
         return
     persons = [name for name in SYSTEM if card.holder(name) == PERSON]
+    card.weighed.update(SYSTEM)
     for name in persons:
         if said[name] is not None and same(said[name]) != same(card.values[name]):
             told = {PERSON: card.values[name], "measured": said[name]}

@@ -22,6 +22,7 @@ from domain.events import emit
 from domain.free_text import keep_patients_out
 from domain.inventory.claims import SURVEY
 from domain.inventory.devices import Device
+from domain.inventory.factual import FACTUAL
 from domain.inventory.groups import sort_into_groups
 from domain.inventory.import_intake import one_import_at_a_time
 from domain.inventory.import_reports import Report, keep_report
@@ -31,6 +32,7 @@ from domain.inventory.imports.survey import read_survey
 from domain.inventory.imports.survey_form import SCHEMA, Survey
 from domain.inventory.organizations import Organization
 from domain.inventory.raw_rows import may_name_a_patient
+from domain.inventory.reviews import note_disagreements
 from domain.inventory.sent_files import refuse_what_is_no_export
 from domain.inventory.survey_desk import TABLES, lay_out, place_entries, remember
 from domain.inventory.survey_rows import surveyed_on
@@ -53,6 +55,7 @@ async def take_survey(session: TenantSession, organization: Organization, export
     survey = await asyncio.to_thread(read_survey, export.files[0].content)
     refused = await _refused(session, survey)
     survey = replace(survey, risks=tuple(risk for risk in survey.risks if risk.pointer not in refused))
+    session.context = {**session.context, "source": SURVEY}
     await one_import_at_a_time(session, organization.id)
     await _one_survey_at_a_time(session)
     last = await _last_survey(session, organization)
@@ -141,3 +144,5 @@ async def _write(session: TenantSession, taking: Taking) -> None:
             emit(session, f"{kind.noun}.created", subject_of(kind, card), card.told_first())
         for card in filter(lambda card: card.is_changed, known):
             emit(session, f"{kind.noun}.updated", subject_of(kind, card), card.changes())
+        if kind.noun in FACTUAL:
+            await note_disagreements(session, kind.noun, SURVEY, cards)

@@ -192,6 +192,15 @@ async def _inventory(full: FullHouse, *, practice: str, vendor: str, location: s
     ids["disposal_id"] = (await make_disposal(by, old, **gone))["id"]
     table = f"hostname,serial\nPC-{mark},S{mark}\n"
     ids["import_id"] = (await make_import(by, practice, document=table))["id"]
+    said = {"name": f"Chair {mark}", "hostname": f"chair-{mark}", "encryption_at_rest": "volume"}
+    software = [{"name": "MicroDicom", "version": "2024.03"}]
+    chair = (await make_device(by, practice, facts={"software": software}, **said))["id"]
+    await by.make(f"/organizations/{practice}/known-issues", {"issue_id": "ICSMA-25-037-01", "asset_id": chair})
+    await make_import(by, practice, document=f"hostname,encryption\nchair-{mark},off\n")
+    [review] = (await by.get_json(f"/organizations/{practice}/reviews"))["data"]
+    ids["review_id"] = review["id"]
+    confirmed = {"subject_type": "device", "subject_id": chair, "facts": ["encryption_at_rest"]}
+    await by.make(f"/organizations/{practice}/fact-confirmations", confirmed)
     ids["column_mapping_id"] = mapping = (await make_column_mapping(by, name=f"Columns {mark}"))["id"]
     mapped = {"source": "csv", "document": table, "mapping_id": mapping}
     await by.make(f"/organizations/{practice}/imports", mapped)
@@ -210,6 +219,7 @@ async def _agreements(full: FullHouse, *, practice: str, vendor: str, document: 
     signature = {"signed_on": today().isoformat(), "signers": signers, "document_id": document}
     await by.make(f"/baas/{baa['id']}/signature", signature)
     full.ids["baa_id"] = baa["id"]
+    await make_baa(by, practice, vendor, document_id=document, renews_id=baa["id"])
 
 
 async def _analysis(full: FullHouse, *, practice: str, document: str) -> None:

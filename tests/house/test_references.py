@@ -28,6 +28,7 @@ ONLY_ONCE = {
     "raise_ticket": "a task has one live ticket in a connection",
     "raise_ticket_for_finding": "a task has one live ticket in a connection",
     "complete_task": "a task is done once",
+    "make_finding_of_known_issue": "a match becomes a finding once",
 }
 
 
