@@ -42,10 +42,9 @@ def measure(card: Card, device: ImportedDevice, *, source: str, as_of: datetime,
     for name in ("encryption_at_rest", "endpoint_protection"):
         if name in measured:
             settle(card, name, Claim(source, measured[name], seen_at))
-    patched = None if device.last_patch_on is None else device.last_patch_on.isoformat()
-    for name, value in (("last_patch_on", patched), ("oldest_missing_critical_patch_days", device.missing_patch_days)):
-        if value is not None:
-            believe(card, name, Claim(source, value, rfc3339(as_of)), over=OVER_THE_SURVEY)
+    if device.last_patch_on is not None:
+        patched = Claim(source, device.last_patch_on.isoformat(), rfc3339(as_of))
+        believe(card, "last_patch_on", patched, over=OVER_THE_SURVEY)
     _take_system(card, device, Claim(source, device.os_name, seen_at))
     _place(card, device, Claim(source, location_of.get(same(device.site)), seen_at))
     _take_status(card, device)

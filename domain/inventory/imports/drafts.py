@@ -5,13 +5,14 @@ A source's own file only picks fields (a ``Draft``); everything that must be the
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Literal
 
 from domain.inventory.imports.normal_form import ImportedDevice, Json, Rejected, Skipped, Switch
 from domain.inventory.imports.serials import first_serial
 from domain.inventory.imports.texts import clean, first_text
 from domain.inventory.imports.times import Clock
-from domain.inventory.imports.words import NO_ANTIVIRUS_FACT, NO_PATCH_FACT, Antivirus, Patches
+from domain.inventory.imports.words import NO_ANTIVIRUS_FACT, Antivirus
 from domain.inventory.operating_systems import OperatingSystems
 
 LONGEST_HOSTNAME = 255
@@ -35,7 +36,7 @@ class Draft:
     companies: Sequence[Json] = ()
     status: Literal["active", "retired"] = "active"
     skip: str | None = None
-    patches: Patches = NO_PATCH_FACT
+    last_patch_on: date | None = None
     warnings: list[str] = field(default_factory=list[str])
 
 
@@ -100,8 +101,7 @@ def finish(
         site=text(*draft.sites),
         company=text(*draft.companies),
         status=draft.status,
-        last_patch_on=draft.patches.last_on,
-        missing_patch_days=draft.patches.missing_days,
+        last_patch_on=draft.last_patch_on,
         warnings=tuple(sorted(set(warnings))) if warnings else (),
         raw=raw,
     )

@@ -1,17 +1,20 @@
 """NinjaOne v2: devices, and beside them the queries for volumes, antivirus and patches, joined by device id.
 
-Only Windows volumes report BitLocker; a Mac stays unknown, not unencrypted.
+Only Windows volumes report BitLocker; a Mac stays unknown, not unencrypted. The list of missing patches tells when each was
+last seen to be missing and not since when it could be had, so for how long the oldest has been missing stays unknown: a count
+from that date could only look better than the truth.
 """
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from datetime import date
 
 from domain.inventory.imports.documents import at
 from domain.inventory.imports.drafts import Draft
 from domain.inventory.imports.normal_form import Json, Switch
 from domain.inventory.imports.texts import letters, text_of
 from domain.inventory.imports.times import Clock
-from domain.inventory.imports.words import NO_ANTIVIRUS_FACT, Antivirus, Patches
+from domain.inventory.imports.words import NO_ANTIVIRUS_FACT, Antivirus
 
 MARKS = frozenset({"systemName", "displayName", "nodeClass", "dnsName", "approvalStatus"})
 
@@ -19,7 +22,6 @@ MARKS = frozenset({"systemName", "displayName", "nodeClass", "dnsName", "approva
 def reader(beside: Mapping[str, list[Json]], clock: Clock) -> Callable[[dict[str, Json]], Draft]:
     volumes = _by_device(beside.get("volumes", []))
     products = _by_device(beside.get("antivirus", []))
-    missing = _by_device(beside.get("os-patches", []))
     installed = _by_device(beside.get("os-patch-installs", []))
 
     def draft(device: dict[str, Json]) -> Draft:
@@ -44,7 +46,7 @@ def reader(beside: Mapping[str, list[Json]], clock: Clock) -> Callable[[dict[str
             companies=(at(places, "organization", "name"),),
             status="retired" if approval == "DECOMMISSIONED" else "active",
             skip="not_approved" if approval in ("PENDING", "STAGED") else None,
-            patches=_patches(missing.get(identity, []), installed.get(identity, []), clock),
+            last_patch_on=_last_patch_on(installed.get(identity, []), clock),
         )
 
     return draft
@@ -84,24 +86,10 @@ def _antivirus(products: Iterable[Json]) -> Antivirus:
     return NO_ANTIVIRUS_FACT
 
 
-def _patches(missing: Iterable[Json], installed: Iterable[Json], clock: Clock) -> Patches:
-    """How long a critical update has been missing, by when NinjaOne first listed it: no less, and perhaps longer. A device of
-    which nothing is listed may just as well not have been scanned, so nothing is said of it."""
-    listed = [clock.read(at(patch, "timestamp")).at for patch in missing if _is_critical(patch) and _is_missing(patch)]
-    known = [moment for moment in listed if moment is not None]
-    days = max(0, (clock.as_of - min(known)).days) if known else None
+def _last_patch_on(installed: Iterable[Json], clock: Clock) -> date | None:
     dates = [clock.read(at(patch, "installedAt")).at for patch in installed if letters(text_of(at(patch, "status"))) in _DONE]
     last = max((moment for moment in dates if moment is not None), default=None)
-    return Patches(None if last is None else last.date(), days)
-
-
-def _is_critical(patch: Json) -> bool:
-    return letters(text_of(at(patch, "severity"))) == "critical"
-
-
-def _is_missing(patch: Json) -> bool:
-    """Approved, waiting for approval, or failed. A rejected patch is missing as well: somebody decided against it."""
-    return letters(text_of(at(patch, "status"))) not in ("installed", "")
+    return None if last is None else last.date()
 
 
 def _by_device(rows: Iterable[Json]) -> dict[str, list[Json]]:

@@ -56,8 +56,6 @@ class ImportedDevice:
     company: str | None = None
     """The client that the tool files the device under; None where the tool knows sites only."""
     last_patch_on: date | None = None
-    missing_patch_days: int | None = None
-    """For how many days, at least, the oldest missing critical update has been available."""
 
     def as_json(self) -> dict[str, Json]:
         """The documented normal form, without the raw row: optional members appear only when they say something."""
@@ -79,8 +77,6 @@ class ImportedDevice:
             form["os_candidates"] = len(self.os_candidates)
         if self.last_patch_on is not None:
             form["last_patch_on"] = self.last_patch_on.isoformat()
-        if self.missing_patch_days is not None:
-            form["missing_patch_days"] = self.missing_patch_days
         if self.status != "active":
             form["status"] = self.status
         if self.warnings:

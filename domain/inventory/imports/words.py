@@ -5,7 +5,6 @@ on nor clearly off is unknown: "partly encrypted" is no protection and no findin
 """
 
 import re
-from datetime import date
 from typing import NamedTuple
 
 from domain.inventory.imports.normal_form import Definitions, Json, Switch
@@ -17,14 +16,6 @@ class Antivirus(NamedTuple):
     definitions: Definitions
 
 
-class Patches(NamedTuple):
-    """When the last update was installed, and for how many days the oldest critical one has been missing."""
-
-    last_on: date | None
-    missing_days: int | None
-
-
-NO_PATCH_FACT = Patches(None, None)
 NO_ANTIVIRUS_FACT = Antivirus("unknown", "unknown")
 
 

@@ -100,6 +100,25 @@ def test_ninjaone_names_a_host_by_the_first_name_it_has(device: dict[str, Any], 
     assert ninja(device).hostname == hostname
 
 
+def test_ninjaone_tells_the_last_patch_and_never_for_how_long_one_has_been_missing() -> None:
+    missing = {"deviceId": 1, "name": "2026-09 Cumulative Update", "severity": "CRITICAL", "status": "APPROVED"}
+    installs = [
+        ("INSTALLED", "2026-10-14T08:00:00Z"),
+        ("INSTALLED", "2026-09-09T08:00:00Z"),
+        ("FAILED", "2026-11-20T08:00:00Z"),
+    ]
+    parts = {
+        "devices": encoded([{"id": 1, "systemName": "PC1"}]),
+        "os-patches": encoded({"results": [{**missing, "timestamp": "2026-11-21T08:00:00Z"}]}),
+    }
+    (listed,) = read("ninjaone", parts).rows
+    assert listed.as_json() == ninja().as_json(), "a critical patch seen missing yesterday may have been missing for months"
+
+    done = [{"deviceId": 1, "status": status, "installedAt": moment} for status, moment in installs]
+    (patched,) = read("ninjaone", {**parts, "os-patch-installs": encoded({"results": done})}).rows
+    assert patched.as_json() == {**ninja().as_json(), "last_patch_on": "2026-10-14"}
+
+
 def test_ninjaone_devices_awaiting_approval_are_skipped_and_decommissioned_ones_retired() -> None:
     devices = [{"id": n, "systemName": f"PC{n}", "approvalStatus": s} for n, s in enumerate(("PENDING", "STAGED"))]
     parsed = read("ninjaone", encoded(devices))
