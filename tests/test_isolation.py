@@ -161,8 +161,8 @@ class Table:
         assert other.full.mark not in said
         assert {each for each in other.ids - foreign if each in said} == set()
         assert await self.eyes.rows_of(other.full.owner.tenant_id) == other.rows, "the other's rows were touched"
-        if call.operation.method != "GET":
-            await self.look(me)
+        # Also after a reading: some are kept in the audit trail.
+        await self.look(me)
         name = ITEMS.get("/" + call.operation.path.rsplit("/", 1)[-1])
         if call.operation.method == "POST" and answer.status_code == 201 and name:
             me.known[name].append(answer.json()["id"])

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from api.backup import BackupRefused, back_up, restore
+from billing.trials import begin_trial
 from domain.database import tenant_session
 from domain.inventory.organizations import Organization, OrganizationFields, take_on
 from domain.people.signup import SignupFields, sign_up
@@ -33,6 +34,7 @@ async def test_a_restored_installation_is_the_same(folder: Path) -> None:
             )
             async with tenant_session(runtime.database, Wall(NOBODYS_TENANT), actor=NOBODY) as session:
                 made = await sign_up(session, fields, runtime)
+                await begin_trial(session, made.tenant)
             wall = Wall(made.tenant.id)
             async with tenant_session(runtime.database, wall, actor=SYSTEM) as session:
                 practice = await take_on(session, OrganizationFields(name="Lakeview"))
