@@ -34,6 +34,7 @@ from domain.tenancy import (
 )
 from domain.ticketing.connector import Account, Connector, TicketState, accepted
 from domain.ticketing.connectors import PRODUCTS
+from domain.ticketing.waking import wake
 from domain.ticketing.web import Web
 
 MOST_CONNECTIONS = 20
@@ -165,6 +166,8 @@ async def change_connection(
         connection.next_poll_at = None
         await session.flush()
         emit(session, "connection.updated", connection, changed)
+        if connection.enabled:
+            await wake(session, connection.id)
     return connection
 
 

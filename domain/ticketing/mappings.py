@@ -24,6 +24,7 @@ from domain.tenancy import (
 from domain.ticketing.connections import Connection
 from domain.ticketing.connector import accepted
 from domain.ticketing.connectors import PRODUCTS
+from domain.ticketing.waking import wake
 
 
 class Automatic(StrEnum):
@@ -70,7 +71,7 @@ async def map_organization(session: TenantSession, connection: Connection, field
     if former.archived_at is None:
         raise Conflict("This organization is mapped here already: change that mapping.", code="already_exists")
     former.archived_at = None
-    return await change(session, former, values)
+    return await _mend(session, former, values)
 
 
 async def _organization(session: TenantSession, id: UUID) -> Organization:
@@ -82,8 +83,15 @@ async def _organization(session: TenantSession, id: UUID) -> Organization:
 
 
 async def change_mapping(session: TenantSession, mapping: Mapping, fields: MappingFields) -> Mapping:
+    """Say otherwise where an organization's tickets go. Whatever waits there is tried again at once."""
     connection = await session.fetch(Connection, mapping.connection_id)
-    return await change(session, mapping, _checked(connection, fields))
+    return await _mend(session, mapping, _checked(connection, fields))
+
+
+async def _mend(session: TenantSession, mapping: Mapping, values: dict[str, Any]) -> Mapping:
+    changed = await change(session, mapping, values)
+    await wake(session, mapping.connection_id, mapping.organization_id)
+    return changed
 
 
 async def mapping_for(session: TenantSession, connection_id: UUID, organization_id: UUID) -> Mapping | None:

@@ -82,8 +82,10 @@ async def _take_turn(session: TenantSession, runtime: Runtime, ticket_id: UUID) 
     if ticket.leased_until is not None and ticket.leased_until > moment:
         return None
     connection = await session.fetch(Connection, ticket.connection_id)
+    if not connection.enabled:
+        return None  # It stays due: the sweep finds it when the connection is switched on again.
     change = await _oldest_waiting(session, ticket)
-    if change is None or not connection.enabled:
+    if change is None:
         ticket.next_attempt_at = None
         return None
     web = Web(egress_under(EgressPolicy.of(runtime.settings)), connection.base_url)

@@ -7,19 +7,26 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from domain.clock import new_id, now
+from domain.database import tenant_session
 from domain.errors import Invalid, Unauthenticated
 from domain.outbound.egress import Egress, EgressPolicy
+from domain.runtime import Runtime
+from domain.tenancy import SYSTEM, Wall
+from domain.ticketing import telling
 from domain.ticketing.connector import Account, Callback, Changes, Connector, Draft, TicketState, marked
 from domain.ticketing.connectors import PRODUCTS as KINDS
 from domain.ticketing.templates import MOST_RESULT, check_template, rendered
+from domain.ticketing.tickets import Ticket
 from domain.ticketing.web import TicketingFailed, Trouble, Web, asked
+from tests.domain.outbound.listening import eventually, working
 from tests.domain.ticketing.fakes import Fake, Request, serving
 from tests.domain.ticketing.products import PRODUCTS, Product
-from tests.makers import House
+from tests.makers import House, make_task
 
 each_product = pytest.mark.parametrize("product", PRODUCTS, ids=lambda each: each.name)
 
@@ -262,3 +269,48 @@ async def test_what_a_product_needs_is_checked_when_it_is_connected(house: House
     for url in ("https://10.0.0.1", "ftp://z.example.com", "https://u:p@z.example.com"):
         assert (await msp.patch(f"/connections/{made['id']}", {"base_url": url})).status_code == 422
     assert {each["product"] for each in await msp.all("/ticketing-products")} == KINDS.keys()
+
+
+async def test_what_waits_is_told_at_once_when_it_is_mended(house: House, runtime: Runtime) -> None:
+    """The waits are the real ones, longer than this test: nothing here is told by the sweep or a second attempt."""
+    msp = await house.tenant()
+    practice = await house.organization(msp)
+    product = next(each for each in PRODUCTS if each.name == "redmine")
+    async with serving(product.fake()) as fake, working(runtime):
+        body = {
+            "product": product.name, "name": "Desk", "base_url": f"http://127.0.0.1:{fake.port}",
+            "settings": product.settings, "credentials": product.credentials,
+        }  # fmt: skip
+        connection = await msp.make("/connections", body)
+        path, target = f"/connections/{connection['id']}", {"target": product.target}
+        mapping = await msp.make(f"{path}/mappings", {"organization_id": practice, **target})
+        task = await make_task(msp, practice)
+        fake.trouble = (422, {}, b'{"message": "no such project"}')
+        ticket = await msp.make(f"/tasks/{task['id']}/tickets", {"connection_id": connection["id"]})
+        at = f"/tasks/{task['id']}/tickets"
+
+        async def told() -> bool:
+            return (await msp.all(at))[0]["waiting"] == 0
+
+        async def refused() -> bool:
+            return (await msp.all(at))[0]["trouble"] == Trouble.refused.value
+
+        await eventually(refused, "the product has refused it")
+        await msp.patch(path, {"enabled": False})
+        async with tenant_session(runtime.database, Wall(msp.tenant_id), actor=SYSTEM) as session:
+            (await session.fetch(Ticket, UUID(ticket["id"]))).next_attempt_at = now()
+        await telling.tell(runtime, {"tenant_id": str(msp.tenant_id), "ticket_id": ticket["id"]})
+        assert (await msp.all(at))[0]["next_attempt_at"] is not None, "switched off, it stays due"
+        for mended, change in ((path, {"enabled": True}), (f"/mappings/{mapping['id']}", {"target": {"project": "mended"}})):
+            async with tenant_session(runtime.database, Wall(msp.tenant_id), actor=SYSTEM) as session:
+                (await session.fetch(Ticket, UUID(ticket["id"]))).next_attempt_at = now() + timedelta(days=1)
+            fake.trouble = None
+            await msp.patch(mended, change)
+            await eventually(told, f"it is told when {mended} is mended")
+            if mended == path:
+                fake.trouble = (422, {}, b'{"message": "no such project"}')
+                task = await make_task(msp, practice)
+                ticket = await msp.make(f"/tasks/{task['id']}/tickets", {"connection_id": connection["id"]})
+                at = f"/tasks/{task['id']}/tickets"
+                await eventually(refused, "the product has refused the next one")
+        assert (len(fake.tickets), fake.faults) == (2, [])
