@@ -22,14 +22,16 @@ from domain.people.tenants import Person, own
 from domain.remediation.tasks import Task, TaskFinding
 from domain.sra.assessments import Answer, Assessment
 from domain.sra.catalogue import catalogue
+from domain.sra.changes import Changes, changes_since
 from domain.sra.completeness import completeness, unsigned
 from domain.sra.documents import Document, DocumentKind
 from domain.sra.findings import Finding, FindingStatus
 from domain.sra.readiness import profile
-from domain.sra.report import lines, rows
+from domain.sra.report import lines, rows, since
 from domain.sra.report.assets import report_assets
 from domain.sra.report.dataset import ReportData
 from domain.sra.report.traces import Traces, answers_by_rule
+from domain.sra.staleness import Staleness
 from domain.sra.world_rows import read_world
 from domain.tenancy import TenantSession
 from domain.vendors.baas import Baa
@@ -72,12 +74,17 @@ async def assemble(
     traces = Traces(around, people, answers_by_rule(book, answers))
     devices, systems = report_assets(traces, {str(each.id): each.name for each in locations})
     elements = await completeness(session, assessment, organization)
+    network_map = await read_map(session, organization, as_of=as_of.date())
+    vendors = lines.vendors(around)
+    placed = tuple(rows.Location(name=each.name) for each in locations)
+    inventory = since.Inventory(placed, devices, systems, vendors, network_map)
+    changes = await changes_since(session, assessment)
     return ReportData(
         title=assessment.title,
         practice=rows.Practice(
             id=str(organization.id),
             legal_name=organization.legal_name or organization.name,
-            locations=tuple(rows.Location(name=each.name) for each in locations),
+            locations=placed,
         ),
         brand=lines.brand(await own(session)),
         edition=rows.Edition(
@@ -104,8 +111,8 @@ async def assemble(
         collection=await _collection(session, organization, people),
         devices=devices,
         systems=systems,
-        network_map=await read_map(session, organization, as_of=as_of.date()),
-        vendors=lines.vendors(around),
+        network_map=network_map,
+        vendors=vendors,
         findings=tuple(lines.finding(each, traces) for each in findings),
         standards=lines.standards(book, answers, people, documents),
         plan=(
@@ -118,7 +125,14 @@ async def assemble(
             next_review_on=lines.months_later(at.date(), REVIEW_MONTHS),
             interval_months=REVIEW_MONTHS,
             standing=STANDING_TRIGGERS,
+            fired=since.fired(_noticed(assessment, changes)),
         ),
+        changes=(
+            *since.answer_changes(changes, answers, book, people),
+            *await _inventory_changes(session, assessment, inventory),
+            *since.risk_changes(changes),
+        ),
+        continuity=since.continuity(changes, answers, book),
         method=lines.method(book),
         laws=lines.laws(book, findings, answers),
         proposed=lines.proposed(book, profile(around, answers, book=book, as_of=as_of)),
@@ -214,6 +228,22 @@ async def _prior(session: TenantSession, assessment: Assessment) -> rows.PriorVe
         return None
     previous = await session.fetch(Assessment, assessment.previous_id)
     return rows.PriorVersion(version=previous.number, sealed_at=previous.sealed_at, sha256=previous.sealed_sha256)
+
+
+def _noticed(assessment: Assessment, changes: Changes) -> list[Staleness]:
+    """Causes up to the evaluation: one that the daily look notes later must not undo a signature that was given before it."""
+    until = assessment.evaluated_at
+    return [each for each in changes.causes if until is None or each.created_at <= until]
+
+
+async def _inventory_changes(
+    session: TenantSession, assessment: Assessment, inventory: since.Inventory
+) -> tuple[rows.Change, ...]:
+    if assessment.previous_id is None:
+        return ()
+    previous = await session.fetch(Assessment, assessment.previous_id)
+    before = since.Inventory.of(ReportData.model_validate(previous.dataset))
+    return tuple(since.inventory_changes(before, inventory))
 
 
 async def _collection(

@@ -20,6 +20,7 @@ from domain.sra.report.rows import (
     Change,
     CitedLaw,
     CollectionEntry,
+    Continuity,
     Edition,
     Element,
     Evidence,
@@ -77,6 +78,8 @@ class ReportData(Row):
     anything else is a new ``format``, because the hash of an old report must not change.
     """
 
+    LATER = frozenset({"continuity"})
+
     format: Literal["bitewing.risk-analysis/1"] = FORMAT
     title: str = "Security Risk Analysis"
     practice: Practice
@@ -98,6 +101,7 @@ class ReportData(Row):
     undecided_rules: tuple[UndecidedRule, ...] = ()
     review: Review = Review()
     changes: tuple[Change, ...] = ()
+    continuity: Continuity | None = None
     method: Method
     laws: tuple[CitedLaw, ...] = ()
     proposed: Proposed | None = None

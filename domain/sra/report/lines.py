@@ -134,6 +134,8 @@ def finding(finding: Finding, traces: Traces) -> rows.Finding:
         decisions=traces.decisions(finding),
         recommendation=finding.remediation,
         cause=finding.cause,
+        due_on=finding.due_on,
+        suggestions=traces.suggestions(finding),
     )
 
 

@@ -33,9 +33,11 @@ CONTINUED = " […]"
 COLUMNS: Final = (
     ("Ref", 8), ("Level", 12), ("Level rank", 10), ("Title", 36), ("Subject", 26), ("Threat", 34), ("Vulnerability", 40),
     ("Citations", 30), ("Current measures", 34), ("Likelihood", 12), ("Likelihood reason", 34), ("Impact", 12),
-    ("Impact reason", 34), ("Adjustments", 26), ("Basis", 26), ("Facts", 40), ("Facts not known", 26),
+    ("Impact reason", 34), ("Adjustments", 26), ("Suggested, not applied", 30), ("Basis", 26), ("Facts", 40),
+    ("Facts not known", 26),
     ("Status", 12), ("Status reason", 26),
     ("Recommendation", 40), ("Rule", 10), ("Cause", 20), ("Tasks", 12), ("Treatment", 12), ("Owner", 20), ("Due on", 12),
+    ("Due by policy", 12),
     ("Task status", 14), ("Residual level", 14), ("Id", 24),
 )  # fmt: skip
 SHADES = {"very_high": "7D1410", "high": "B84B17", "moderate": "F0CD6B", "low": "D3DDE6", "very_low": "F1F4F6"}
@@ -97,6 +99,7 @@ def _row(one: Finding, tasks: Sequence[PlanTask]) -> tuple[Value, ...]:
         one.impact.word,
         one.impact_reason,
         joined(one.adjustments, separator="; "),
+        joined(one.suggestions, separator="; "),
         BASES[one.basis],
         joined(facts_in_words(one.facts), separator="; "),
         joined(one.missing_facts),
@@ -109,6 +112,7 @@ def _row(one: Finding, tasks: Sequence[PlanTask]) -> tuple[Value, ...]:
         joined((phrase(task.treatment) or "Not decided" for task in tasks), separator="; "),
         joined((task.owner or "No owner" for task in tasks), separator="; "),
         min(due, default=None),
+        one.due_on,
         joined((phrase(task.status) or "" for task in tasks), separator="; "),
         max(residual, key=lambda level: level.rank).word if residual else None,
         one.id,

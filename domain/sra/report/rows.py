@@ -232,10 +232,11 @@ class Finding(Row):
     """One risk. ``level`` is the table look-up of likelihood and impact; another level is refused.
 
     ``facts`` are those that the rule read, ``answers`` what people said to the questions about the same risk, ``cause`` what
-    it has in common with other risks.
+    it has in common with other risks. ``due_on`` is the date that the practice's policy sets; ``suggestions`` are adjustments
+    that nobody has applied, so none of them is in the level.
     """
 
-    LATER = frozenset({"topic_id", "facts", "answers", "decisions", "cause"})
+    LATER = frozenset({"topic_id", "facts", "answers", "decisions", "cause", "due_on", "suggestions"})
 
     number: int
     id: str
@@ -262,6 +263,8 @@ class Finding(Row):
     answers: tuple[str, ...] = ()
     decisions: tuple[Decision, ...] = ()
     cause: str | None = None
+    due_on: datetime.date | None = None
+    suggestions: tuple[str, ...] = ()
 
     @property
     def stands(self) -> bool:
@@ -350,6 +353,16 @@ class Change(Row):
     detail: str | None = None
     at: Moment | None = None
     by: str | None = None
+
+
+class Continuity(Row):
+    """How many answers stand how to those of the version before. ``anew``: without a look at what was said then."""
+
+    carried: int
+    confirmed: int
+    changed: int
+    anew: int
+    unanswered: int
 
 
 class ScaleStep(Row):

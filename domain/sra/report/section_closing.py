@@ -2,6 +2,7 @@
 
 from domain.sra.report.dataset import ReportData
 from domain.sra.report.document import Block, Bullets, Column, Heading, Line, Matrix, Paragraph, Section, Table
+from domain.sra.report.rows import Continuity
 from domain.sra.report.section_results import table_tones
 from domain.sra.report.words import READINESS, cell, counted, day, joined, level, moment, phrase, said
 
@@ -9,6 +10,9 @@ NOT_A_PRODUCT = (
     "The level of each risk is the entry of Table I-2 of NIST SP 800-30 Rev. 1 for its likelihood and its impact. "
     "It is a look-up, not a product of numbers, and the table is not symmetric."
 )
+FIRST = "This is the first analysis of this practice on record."
+ANSWER_CHANGES = frozenset({"answer_changed", "answer_reopened"})
+RISK_CHANGES = frozenset({"risk_found", "risk_reopened", "risk_resolved"})
 PROPOSED_LABEL = "PROPOSED — NOT LAW"
 
 
@@ -26,33 +30,71 @@ def review(data: ReportData) -> Section:
             Heading("Triggers that fired"),
             Table(
                 "Triggers that fired",
-                (Column("When", 18), Column("What", 28), Column("Why it matters", 34), Column("Affects", 20)),
+                (Column("Noticed", 14), Column("What", 28), Column("Why it matters", 34), Column("Affects", 24)),
                 tuple(
                     (cell(moment(one.at)), cell(one.what), cell(one.why), (said(joined(one.affects)),)) for one in plan.fired
                 ),
+                none=_none_fired(data),
             ),
         ),
     )
 
 
+def _none_fired(data: ReportData) -> str:
+    return "None was noticed since the version before." if data.prior else f"{FIRST} Nothing came before it."
+
+
 def changes(data: ReportData) -> Section:
-    before = f"Compared with version {data.prior.version}." if data.prior else "There is no earlier version on record."
-    return Section(
-        "Changes since the last version",
-        "portrait",
-        (
-            Paragraph(before),
-            Table(
-                "Changes",
-                (Column("Kind", 14), Column("What", 34), Column("Detail", 32), Column("When and by whom", 20)),
-                tuple(
-                    (cell(phrase(one.kind)), cell(one.what), cell(one.detail) or cell(Line("–", "muted")),
-                     cell(moment(one.at), one.by) or cell(Line("–", "muted")))
-                    for one in data.changes
-                ),
-            ),
+    """Without a version before it says so and no more; three empty tables would look like a practice that never changes."""
+    blocks: list[Block] = [Paragraph(_compared(data))]
+    if data.prior is not None or data.changes:
+        blocks += [
+            Heading("What made the version before stale"),
+            Bullets(tuple(one.what for one in data.review.fired), none=_none_fired(data)),
+            Heading("Answers"),
+            *([Paragraph(_continuity(data.continuity))] if data.continuity else []),
+            _changed(data, "Changed answers", ANSWER_CHANGES, "No answer says something else than in the version before."),
+            Heading("Inventory"),
+            _changed(data, "Changed inventory", None, "Nothing came, went or is recorded otherwise."),
+            Heading("Risks"),
+            _changed(data, "Changed risks", RISK_CHANGES, "No risk was found, reopened or resolved."),
+        ]
+    return Section("Changes since the last version", "portrait", tuple(blocks))
+
+
+def _compared(data: ReportData) -> str:
+    if data.prior is None:
+        return f"{FIRST} There is no earlier version on record to compare it with."
+    sealed = moment(data.prior.sealed_at)
+    return f"Compared with version {data.prior.version}{f', sealed {sealed}' if sealed else ''}."
+
+
+def _continuity(one: Continuity) -> str:
+    return (
+        f"Of the answers of the version before, {one.confirmed} were confirmed by a person, {one.changed} were changed in "
+        f"state or in words, and {one.carried} stand as they were carried over. Given anew: {one.anew}. "
+        f"Not answered: {one.unanswered}."
+    )
+
+
+def _changed(data: ReportData, caption: str, kinds: frozenset[str] | None, none: str) -> Table:
+    """``kinds`` None: all that are neither answers nor risks."""
+    shown = [one for one in data.changes if (one.kind in kinds if kinds else one.kind not in ANSWER_CHANGES | RISK_CHANGES)]
+    return Table(
+        caption,
+        (Column("Kind", 14), Column("What", 34), Column("Detail", 34), Column("When and by whom", 18)),
+        tuple(
+            (
+                cell(phrase(one.kind)),
+                cell(one.what),
+                cell(one.detail) or cell(Line("–", "muted")),
+                cell(moment(one.at), one.by) or cell(Line("–", "muted")),
+            )
+            for one in shown
         ),
-    )  # fmt: skip
+        none=none,
+        small=True,
+    )
 
 
 def method(data: ReportData) -> Section:

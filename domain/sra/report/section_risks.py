@@ -18,6 +18,12 @@ from domain.sra.report.words import (
     said,
 )
 
+SUGGESTED = "Suggested, not applied"
+NO_SUGGESTION_COUNTS = (
+    "An adjustment that is marked as suggested and not applied is in no likelihood and no level here. It counts when a person "
+    "applies it, with a reason."
+)
+
 
 def threats(data: ReportData) -> Section:
     register: dict[str, list[Finding]] = {}
@@ -57,6 +63,7 @@ def risks(data: ReportData) -> Section:
         "landscape",
         (
             Paragraph("One row for each risk, the worst first. The level is looked up in Table I-2; see Method and scales."),
+            *([Paragraph(NO_SUGGESTION_COUNTS, "note")] if any(one.suggestions for one in data.findings) else []),
             Table("Risk table", columns, tuple(_risk(one) for one in ordered), small=True),
         ),
     )
@@ -79,10 +86,12 @@ def _risk(one: Finding) -> tuple[Cell, ...]:
             Line(one.likelihood.word, "strong"),
             one.likelihood_reason,
             *(Line(f"Adjusted: {text}", "muted") for text in one.adjustments),
+            *(Line(f"{SUGGESTED}: {text}", "muted") for text in one.suggestions),
         ),
         cell(Line(one.impact.word, "strong"), one.impact_reason),
         cell(
             Line(phrase(one.status) or "", "strong"),
+            f"Due on {day(one.due_on)}" if one.due_on else None,
             one.status_reason,
             Line(BASES[one.basis], "unknown" if unknown else "plain"),
             *(Line(each, "muted") for each in facts_in_words(one.facts)),

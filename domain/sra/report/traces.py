@@ -78,6 +78,16 @@ class Traces:
         rated = f"likelihood {phrase(base['likelihood'])}, impact {phrase(base['impact'])}, level {phrase(base['level'])}"
         return (f"{adjusted['reason']} (from {rated}; {self.name(adjusted['by'])}, {adjusted['at'][:10]})",)
 
+    def suggestions(self, finding: Finding) -> tuple[str, ...]:
+        """Adjustments that the facts suggest and nobody has applied: they are in no level."""
+        adjusted: Mapping[str, Any] = finding.decision.get("adjusted") or {}
+        applied = adjusted.get("applied", ())
+        return tuple(
+            f"likelihood {each['steps']:+d}, {(phrase(each['kind']) or '').lower()}: {each['reason']}"
+            for each in finding.suggestions
+            if each["kind"] not in applied
+        )
+
     def name(self, member_id: str) -> str:
         return self.people.get(UUID(member_id), "a former member")
 

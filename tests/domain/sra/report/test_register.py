@@ -92,7 +92,7 @@ def test_any_text_can_be_written(nasty: str) -> None:
 def test_the_workbook_has_types_filters_and_a_frozen_header() -> None:
     sheet = book_of(render_xlsx(lakeview()))["Risk register"]
     assert sheet.freeze_panes == "B2"
-    assert sheet.auto_filter.ref == f"A1:AC{len(lakeview().findings) + 1}"
+    assert sheet.auto_filter.ref == f"A1:AE{len(lakeview().findings) + 1}"
     titles = [cell.value for cell in sheet[1]]
     row = next(row for row in sheet.iter_rows(min_row=2, values_only=True) if row[0] == "R-19")
     assert row[titles.index("Due on")] == datetime.datetime.fromisoformat("2027-01-31")

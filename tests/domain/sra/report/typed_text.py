@@ -79,6 +79,7 @@ def _short(data: ReportData) -> ReportData:
         update={
             "measures": "x",
             "adjustments": ("x", "x"),
+            "suggestions": ("x",),
             "missing_facts": ("x",),
             "status_reason": "x",
             "recommendation": "x",
