@@ -16,6 +16,8 @@ from api.docs import add_docs
 from api.limits import RateLimits
 from api.openapi import add_contract
 from api.origins import Origins
+from api.screens import respond
+from api.screens.showing import add_assets
 from api.telemetry import Measurements, Observed
 from api.v1 import (
     access_requests,
@@ -149,6 +151,9 @@ ROUTERS = (
     billing.router,
 )
 
+SCREENS = (respond.router,)
+"""Pages for people, beside the contract."""
+
 
 def build(runtime: Runtime) -> FastAPI:
     """The application over an open runtime."""
@@ -174,6 +179,9 @@ def build(runtime: Runtime) -> FastAPI:
     measurements = Measurements()
     for router in ROUTERS:
         app.include_router(router, prefix="/v1")
+    for screen in SCREENS:
+        app.include_router(screen)
+    add_assets(app)
     _add_plumbing(app, runtime, measurements)
     add_docs(app)
     add_contract(app)

@@ -4,7 +4,8 @@ The same manners as at the one door: the caller is known before the transaction 
 the one organization, the route acts once, and everything is committed before the answer leaves.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.routing import APIRoute
 
 from api.door import READS, act_once, circumstances, known_parameters, refuse_what_cannot_be, runtime_of
+from api.limits import RateLimits
 from domain.database import tenant_session
 from domain.errors import Unauthenticated
 from domain.sra import topic_links
@@ -27,6 +29,32 @@ class Respondent:
     link: TopicLink
 
 
+@asynccontextmanager
+async def entered_by_link(request: Request, token: str, *, read_only: bool) -> AsyncGenerator[Respondent]:
+    """One transaction inside the walls of a link's tenant and organization; :class:`Unauthenticated` without a live link."""
+    runtime = runtime_of(request)
+    limits: RateLimits = request.app.state.limits
+    try:
+        tenant_id = topic_links.parse(token)
+        if tenant_id is None:
+            raise Unauthenticated("This is not the whole link. Open it as you were sent it, to its last letter.")
+        async with tenant_session(runtime.database, Wall(tenant_id), actor=NOBODY) as session:
+            link = await topic_links.link_of(session, token)
+    except Unauthenticated:
+        await limits.spend(request, "address", request.state.address)
+        raise
+    await limits.spend(request, "credential", link.id)
+    request.state.tenant_id = tenant_id
+    async with tenant_session(
+        runtime.database,
+        Wall(tenant_id, frozenset({link.organization_id})),
+        actor=Actor("topic_link", link.id),
+        read_only=read_only,
+        context=circumstances(request),
+    ) as session:
+        yield Respondent(session, link)
+
+
 class LinkRoute(APIRoute):
     """A route that is entered with the token of a link."""
 
@@ -35,24 +63,10 @@ class LinkRoute(APIRoute):
         known = known_parameters(self)
 
         async def enter(request: Request) -> Response:
-            runtime = runtime_of(request)
-            token = _token(request)
-            tenant_id = topic_links.parse(token)
-            if tenant_id is None:
-                raise Unauthenticated("Open the whole link that you were sent.")
-            async with tenant_session(runtime.database, Wall(tenant_id), actor=NOBODY) as session:
-                link = await topic_links.link_of(session, token)
-            request.state.tenant_id = tenant_id
-            async with tenant_session(
-                runtime.database,
-                Wall(tenant_id, frozenset({link.organization_id})),
-                actor=Actor("topic_link", link.id),
-                read_only=request.method in READS,
-                context=circumstances(request),
-            ) as session:
-                request.state.respondent = Respondent(session, link)
+            async with entered_by_link(request, _token(request), read_only=request.method in READS) as respondent:
+                request.state.respondent = respondent
                 refuse_what_cannot_be(request, known)
-                return await act_once(request, session, runtime, handler)
+                return await act_once(request, respondent.session, runtime_of(request), handler)
 
         return enter
 

@@ -160,7 +160,11 @@ class Settings(BaseSettings):
 
     def link(self, page: str, token: str) -> str:
         """A link for a letter. What stands behind # is sent to no server and written into no log."""
-        return f"{(self.app_url or self.base_url).rstrip('/')}/links/{page}#token={token}"
+        return self.page(f"links/{page}", f"token={token}")
+
+    def page(self, path: str, secret: str) -> str:
+        """A page for people: the frontend's if there is one, else our own."""
+        return f"{(self.app_url or self.base_url).rstrip('/')}/{path}#{secret}"
 
 
 def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:

@@ -1,5 +1,6 @@
 """Links to single topics: made and ended by those who run an analysis, and used by people without an account."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -11,15 +12,16 @@ from sqlmodel import col
 from api.citations import CitationOut, cited
 from api.door import Inside, door_router, may, this
 from api.pages import Listing, Page, Paged, filters_of
-from api.respondents import ThisRespondent, link_router
+from api.respondents import Respondent, ThisRespondent, link_router
 from api.v1.assessments import ThisAssessment
 from api.v1.topics import AllowedStateOut, state_out
 from domain.access import Permission
 from domain.inventory.organizations import Organization
 from domain.sra import topic_links
 from domain.sra.answers import allowed_states
-from domain.sra.assessments import Answer, Assessment
+from domain.sra.assessments import Answer, Assessment, AssessmentStatus
 from domain.sra.catalogue import Topic, catalogue
+from domain.sra.topic_comments import TopicComment, TopicCommentFields
 from domain.sra.topic_links import AskedAnswerFields, TopicLink, TopicLinkFields
 
 router = door_router("analysis")
@@ -56,6 +58,15 @@ class AskedAnswerOut(BaseModel):
     answered_at: datetime | None
 
 
+class SaidOut(BaseModel):
+    """A comment that was made through the same link."""
+
+    id: UUID
+    topic_id: str
+    text: str
+    created_at: datetime
+
+
 class AskedTopicOut(BaseModel):
     """One question, without what the program knows of the practice."""
 
@@ -68,6 +79,7 @@ class AskedTopicOut(BaseModel):
     paragraphs: list[CitationOut]
     states: list[AllowedStateOut]
     answer: AskedAnswerOut
+    comments: list[SaidOut] = Field(description="What was said through this link, oldest first; nobody else's words.")
 
 
 class AskedOut(BaseModel):
@@ -76,6 +88,7 @@ class AskedOut(BaseModel):
     practice: str
     label: str
     expires_at: datetime
+    open: bool = Field(description="False once the analysis is sealed: then nothing more can be answered.")
     topics: list[AskedTopicOut]
 
 
@@ -95,7 +108,7 @@ async def share_topics(by: Writer, assessment: ThisAssessment, fields: TopicLink
     """Make a link through which somebody without an account answers these topics, and sees no others."""
     link, token = await topic_links.share(by.session, assessment, fields)
     kept = link.model_dump(include=set(TopicLinkOut.model_fields))
-    return SharedOut(**kept, token=token, url=f"{by.runtime.settings.base_url}/respond#{token}")
+    return SharedOut(**kept, token=token, url=by.runtime.settings.page("respond", token))
 
 
 @router.get("/topic-links/{topic_link_id}", response_model=TopicLinkOut)
@@ -112,12 +125,7 @@ async def revoke_topic_link(by: Writer, link: ThisLink) -> None:
 @respondents.get("/respondent/topics", response_model=AskedOut)
 async def read_asked_topics(by: ThisRespondent) -> AskedOut:
     """The questions of the link, for whoever holds it. No account is needed, and nothing else is shown."""
-    organization = await by.session.fetch(Organization, by.link.organization_id)
-    assessment = await by.session.fetch(Assessment, by.link.assessment_id)
-    book = catalogue(assessment.edition)
-    asked = [(book.topic_by_id[each.topic_id], each) for each in await topic_links.answers_asked(by.session, by.link)]
-    topics = [_asked(topic, answer, section_title=book.section_by_key[topic.section].title) for topic, answer in asked]
-    return AskedOut(practice=organization.name, label=by.link.label, expires_at=by.link.expires_at, topics=topics)
+    return await asked(by)
 
 
 @respondents.put("/respondent/answers/{topic_id}", response_model=AskedAnswerOut)
@@ -126,7 +134,37 @@ async def answer_asked_topic(by: ThisRespondent, topic_id: str, fields: AskedAns
     return _said(await topic_links.answer_by_link(by.session, by.link, topic_id, fields))
 
 
-def _asked(topic: Topic, answer: Answer, *, section_title: str) -> AskedTopicOut:
+@respondents.post("/respondent/topics/{topic_id}/comments", status_code=201, response_model=SaidOut)
+async def comment_on_asked_topic(by: ThisRespondent, topic_id: str, fields: TopicCommentFields) -> SaidOut:
+    """Say something to those who run the analysis. A comment is no answer."""
+    return SaidOut.model_validate(await say(by, topic_id, fields), from_attributes=True)
+
+
+async def say(by: Respondent, topic_id: str, fields: TopicCommentFields) -> TopicComment:
+    return await topic_links.comment_by_link(by.session, by.link, topic_id, fields)
+
+
+async def asked(by: Respondent) -> AskedOut:
+    """What the holder of a link is shown."""
+    organization = await by.session.fetch(Organization, by.link.organization_id)
+    assessment = await by.session.fetch(Assessment, by.link.assessment_id)
+    book = catalogue(assessment.edition)
+    said = await topic_links.comments_of(by.session, by.link)
+    topics = [
+        _asked(topic, answer, said, section_title=book.section_by_key[topic.section].title)
+        for answer in await topic_links.answers_asked(by.session, by.link)
+        for topic in (book.topic_by_id[answer.topic_id],)
+    ]
+    return AskedOut(
+        practice=organization.name,
+        label=by.link.label,
+        expires_at=by.link.expires_at,
+        open=assessment.status == AssessmentStatus.open,
+        topics=topics,
+    )
+
+
+def _asked(topic: Topic, answer: Answer, said: Sequence[TopicComment], *, section_title: str) -> AskedTopicOut:
     return AskedTopicOut(
         id=topic.id,
         section_title=section_title,
@@ -137,6 +175,7 @@ def _asked(topic: Topic, answer: Answer, *, section_title: str) -> AskedTopicOut
         paragraphs=cited(topic.citations),
         states=[state_out(state) for state in allowed_states(topic)],
         answer=_said(answer),
+        comments=[SaidOut.model_validate(each, from_attributes=True) for each in said if each.topic_id == topic.id],
     )
 
 

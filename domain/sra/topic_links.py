@@ -18,9 +18,11 @@ from domain.errors import Invalid, NotFound, Unauthenticated
 from domain.events import emit
 from domain.free_text import keep_patients_out
 from domain.keyring import fingerprint
-from domain.sra.answering import AnswerFields, answer_topic, refuse_unless_open
+from domain.sra.answering import AnswerFields, answer_topic, fetch_answer, refuse_unless_open
 from domain.sra.assessments import Answer, Assessment
 from domain.sra.assigning import refuse_unknown_topics
+from domain.sra.evidence import EvidenceFields
+from domain.sra.topic_comments import TopicComment, TopicCommentFields, comment
 from domain.tenancy import (
     Fields,
     OrganizationOwned,
@@ -139,8 +141,29 @@ async def answers_asked(session: TenantSession, link: TopicLink) -> list[Answer]
 
 
 async def answer_by_link(session: TenantSession, link: TopicLink, topic_id: str, fields: AskedAnswerFields) -> Answer:
-    """Answer one of the topics of the link; any other is not there."""
+    """Answer one of the topics of the link; any other is not there. Documents that members put beside the answer stay."""
+    assessment = await _asked_about(session, link, topic_id)
+    before = await fetch_answer(session, assessment, topic_id, lock=True)
+    documents = [EvidenceFields(**each) for each in before.evidence if each.get("document_id")]
+    worded = [EvidenceFields(reference=each.reference) for each in fields.evidence]
+    answer = AnswerFields(**fields.model_dump(exclude={"evidence"}), evidence=[*worded, *documents])
+    return await answer_topic(session, assessment, topic_id, answer, link_id=link.id)
+
+
+async def comment_by_link(session: TenantSession, link: TopicLink, topic_id: str, fields: TopicCommentFields) -> TopicComment:
+    """Say something about one of the topics of the link."""
+    return await comment(session, await _asked_about(session, link, topic_id), topic_id, fields, link_id=link.id)
+
+
+async def comments_of(session: TenantSession, link: TopicLink) -> list[TopicComment]:
+    """What was said through a link, oldest first."""
+    statement = select(TopicComment).where(
+        col(TopicComment.assessment_id) == link.assessment_id, col(TopicComment.link_id) == link.id
+    )
+    return list((await session.execute(statement.order_by(col(TopicComment.id)))).scalars())
+
+
+async def _asked_about(session: TenantSession, link: TopicLink, topic_id: str) -> Assessment:
     if topic_id not in link.topic_ids:
         raise NotFound("topic")
-    assessment = await session.fetch(Assessment, link.assessment_id)
-    return await answer_topic(session, assessment, topic_id, AnswerFields(**fields.model_dump()), link_id=link.id)
+    return await session.fetch(Assessment, link.assessment_id)

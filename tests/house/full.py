@@ -235,6 +235,7 @@ async def _analysis(full: FullHouse, *, practice: str, document: str) -> None:
     link = await make_topic_link(by, assessment, [topic["id"]], label=f"Manager {mark}")
     full.ids["topic_link_id"], by.link_token = link["id"], link["token"]
     expect(await by.put(f"/respondent/answers/{topic['id']}", {"state": answer["state"], "note": f"Asked {mark}"}), 200)
+    await by.make(f"/respondent/topics/{topic['id']}/comments", {"text": f"Who keeps it? {mark}"})
     expect(await by.post("/evaluations", {"organization_ids": [practice]}), 202)
     full.ids["assessment_id"], full.ids["topic_id"] = assessment, topic["id"]
     subject = {"subject_type": "device", "subject_id": full.ids["device_id"], "subject_name": None}

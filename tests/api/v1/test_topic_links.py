@@ -52,7 +52,7 @@ async def test_a_link_shows_its_topics_and_nothing_else(house: House) -> None:
     msp, _, link, holder = await shared(house)
     told = expect(await holder.topics(), 200)
     assert [each["id"] for each in told["topics"]] == ASKED
-    assert set(told) == {"practice", "label", "expires_at", "topics"}
+    assert set(told) == {"practice", "label", "expires_at", "open", "topics"}
     shown = (await holder.topics()).text
     for hidden in ("OP1", "IMG", str(msp.member_id), "proposal", "finding", link["id"]):
         assert hidden not in shown
