@@ -31,6 +31,7 @@ LOOK_AT_TICKET = "tickets.look"
 POLL_TICKETS = "tickets.poll"
 TEST_CONNECTION = "tickets.test"
 FLEET_IMPORT = "fleet_imports.carry_out"
+PULL_INVENTORY = "rmm.pull"
 
 
 def enqueue(session: TenantSession, job: str, *, after: timedelta | None = None, **ids: UUID | int | str) -> None:

@@ -1,14 +1,16 @@
 """How values that JSON does not know stand in JSON that we write: in columns, in events, in hashes."""
 
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from datetime import date, datetime
 from enum import Enum
 from typing import Any, cast
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from domain.clock import rfc3339
+from domain.errors import Fault, Invalid
 
 
 def as_json(value: Any) -> Any:
@@ -28,3 +30,16 @@ def as_json(value: Any) -> Any:
     if isinstance(value, tuple):
         return list(cast("tuple[Any, ...]", value))
     raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def accepted(kind: type[BaseModel], said: Mapping[str, Any], *, at: str) -> dict[str, Any]:
+    """What was said about a product's own fields, or Invalid with a fault for each that it does not know or lacks."""
+    try:
+        return kind.model_validate(dict(said)).model_dump(mode="json", exclude_none=True)
+    except ValidationError as error:
+        raise Invalid(
+            [
+                Fault("/".join((at, *map(str, each["loc"]))), each["type"], each["msg"])
+                for each in error.errors(include_url=False, include_context=False, include_input=False)
+            ]
+        ) from None

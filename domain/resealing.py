@@ -14,6 +14,7 @@ from sqlalchemy import inspect
 from sqlmodel import SQLModel
 
 from domain.database import tenant_session
+from domain.inventory.rmm.connections import RmmConnection
 from domain.keyring import KeyRing, KeyRingError
 from domain.outbound.endpoints import WebhookEndpoint
 from domain.outbound.mail import Mail
@@ -55,6 +56,7 @@ PLACES = (
     Place(WebhookEndpoint, "secrets", "webhook_endpoint:{tenant_id}:{id}", listed=True),
     Place(Connection, "sealed_credentials", "ticketing_connection:{tenant_id}:{id}:credentials"),
     Place(Connection, "sealed_callback_secret", "ticketing_connection:{tenant_id}:{id}:callback"),
+    Place(RmmConnection, "sealed_credentials", "rmm_connection:{tenant_id}:{id}:credentials"),
     Place(SecondFactor, "sealed", "second_factor:{person_id}:{id}"),
     Place(KeptAnswer, "sealed", "kept_answer:{tenant_id}:{principal_id}:{key}"),
 )

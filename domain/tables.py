@@ -17,6 +17,8 @@ from domain.inventory.partners import Partner
 from domain.inventory.policies import Policy
 from domain.inventory.remote_accesses import RemoteAccess
 from domain.inventory.reviews import Review
+from domain.inventory.rmm.connections import RmmConnection
+from domain.inventory.rmm.runs import RmmRun
 from domain.inventory.rmm_sites import RmmSite
 from domain.inventory.segments import Segment
 from domain.inventory.systems import System
@@ -59,12 +61,12 @@ from domain.vendors.vendors import Vendor
 
 TABLES: tuple[type[SQLModel], ...] = (
     AccessRequest, Answer, AnswerEntry, ApiKey, Assessment, AuditExport, Baa, BaaReminder, Backup, ClockNotice,
-    Connection, Delivery, DeliveryAttempt, Device, Disposal, Document, Engagement, EngagementStanding, Event,
-    EventHead, Finding, FleetImport, FleetRow, Flow, Group, GroupedOrganization, HeardCallback, ImportFile, ImportRow,
-    ImportRun, Incident, Invitation, KeptAnswer, Location, Mail, Mapping, Member, OneUseLink, Organization, Partner,
-    Person, Policy, PortfolioLine, RecoveryCode, RemoteAccess, Review, RmmSite, SavedMapping, Seat, SecondFactor,
-    Segment, ServiceAccount, Session, Staleness, System, Task, TaskComment, TaskFinding, Tenant, Ticket, TicketChange,
-    TicketComment, TicketingPlace, TopicComment, TopicLink, Vendor, WebhookEndpoint, Workforce,
+    Connection, Delivery, DeliveryAttempt, Device, Disposal, Document, Engagement, EngagementStanding, Event, EventHead,
+    Finding, FleetImport, FleetRow, Flow, Group, GroupedOrganization, HeardCallback, ImportFile, ImportRow, ImportRun,
+    Incident, Invitation, KeptAnswer, Location, Mail, Mapping, Member, OneUseLink, Organization, Partner, Person,
+    Policy, PortfolioLine, RecoveryCode, RemoteAccess, Review, RmmConnection, RmmRun, RmmSite, SavedMapping, Seat,
+    SecondFactor, Segment, ServiceAccount, Session, Staleness, System, Task, TaskComment, TaskFinding, Tenant, Ticket,
+    TicketChange, TicketComment, TicketingPlace, TopicComment, TopicLink, Vendor, WebhookEndpoint, Workforce,
 )  # fmt: skip
 
 metadata = SQLModel.metadata

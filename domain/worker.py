@@ -23,6 +23,7 @@ from pgqueuer.queries import Queries
 
 from domain import audit_exports, audit_partitions
 from domain.inventory import fleet_importing, import_jobs
+from domain.inventory.rmm import pulling
 from domain.jobs import (
     DELIVER,
     EVALUATE,
@@ -33,6 +34,7 @@ from domain.jobs import (
     LOOK_AT_TICKET,
     NOTE_FOR_PERSON,
     POLL_TICKETS,
+    PULL_INVENTORY,
     RENDER_REPORT,
     RESET_PASSWORD,
     REVIEW_AGREEMENTS,
@@ -75,10 +77,19 @@ JOBS: dict[str, Handler] = {
     LOOK_AT_TICKET: hearing.look,
     POLL_TICKETS: polling.poll,
     TEST_CONNECTION: trying.try_out,
+    PULL_INVENTORY: pulling.pull,
 }
 """Every kind of job and what does it. The payload is what ``domain.jobs.enqueue`` was given, with the tenant's id."""
 
-AT_ONCE: Mapping[str, int] = {RENDER_REPORT: 2, EVALUATE: 2, REVIEW_AGREEMENTS: 2, SEND_MAIL: 8, IMPORT: 2, FLEET_IMPORT: 2}
+AT_ONCE: Mapping[str, int] = {
+    RENDER_REPORT: 2,
+    EVALUATE: 2,
+    REVIEW_AGREEMENTS: 2,
+    SEND_MAIL: 8,
+    IMPORT: 2,
+    FLEET_IMPORT: 2,
+    PULL_INVENTORY: 8,
+}
 """How many jobs of a kind may run at once over all workers, where many would eat up memory or be taken for a flood by a
 mail server. Others are not bounded."""
 
@@ -243,6 +254,7 @@ CHORES: tuple[Chore, ...] = (
     Chore("tickets.sweep", timedelta(minutes=1), polling.sweep),
     Chore("fleet_imports.sweep", timedelta(minutes=1), fleet_importing.sweep),
     Chore("queue.prune_log", timedelta(hours=1), prune_queue_log),
+    Chore("rmm.sweep", timedelta(minutes=1), pulling.sweep),
     Chore("mail.sweep", timedelta(hours=1), sweep_mail),
     Chore("audit_log.months", audit_partitions.EVERY, audit_partitions.make_months_ahead),
     Chore("answers.forget", timedelta(hours=1), forget_old_answers),

@@ -287,6 +287,15 @@ async def make_connection(by: Caller, **fields: Any) -> dict[str, Any]:
     return await by.make("/connections", {"name": _name("Desk"), **body, **fields})
 
 
+async def make_rmm_connection(by: Caller, **fields: Any) -> dict[str, Any]:
+    body = {
+        "product": "ninjaone",
+        "base_url": "https://app.ninjarmm.com",
+        "credentials": {"client_id": "1", "client_secret": "2"},
+    }
+    return await by.make("/rmm-connections", {"name": _name("RMM"), **body, **fields})
+
+
 async def make_mapping(by: Caller, connection: str, organization: str, **fields: Any) -> dict[str, Any]:
     body = {"organization_id": organization, "target": {"queue": "Practices"}, **fields}
     return await by.make(f"/connections/{connection}/mappings", body)

@@ -41,6 +41,7 @@ from domain.inventory.importing import Export, described, intake_of, read_export
 from domain.inventory.imports.normal_form import ImportedDevice, ParsedImport, UnreadableImport
 from domain.inventory.organizations import Organization
 from domain.inventory.raw_rows import storable_row
+from domain.inventory.rmm.runs import settle
 from domain.inventory.rmm_sites import Place, RmmSite, SiteMap, sites_of
 from domain.inventory.sent_files import refuse_what_is_no_export
 from domain.jobs import FLEET_IMPORT, IMPORT, Errand, enqueue_once
@@ -52,12 +53,13 @@ UNMAPPED = "Nobody has said whose this site is. Map it at /rmm-sites, and its de
 IGNORED = "The mapping of sites leaves this site out."
 
 
-async def queue_fleet_import(session: TenantSession, export: Export) -> FleetImport:
-    """Keep what was sent, and leave it to the worker."""
+async def queue_fleet_import(session: TenantSession, export: Export, *, connection_id: UUID | None = None) -> FleetImport:
+    """Keep what was sent, or pulled through a connection, and leave it to the worker."""
     check_request(export)
     run = await session.save(
         FleetImport(
             source=export.source,
+            connection_id=connection_id,
             made_by=session.actor.member_id,
             as_of=export.as_of or now(),
             status=ImportStatus.queued,
@@ -308,6 +310,7 @@ async def _complete(session: TenantSession, run: FleetImport) -> None:
     await forget_files(session, run.id)
     told = {"source": run.source, "status": run.status, "counts": run.counts, "waiting": run.waiting}
     emit(session, "fleet_import.completed", run, told)
+    await settle(session, run)
 
 
 async def fail(session: TenantSession, run: FleetImport, code: str, detail: str, *, pointer: str | None = None) -> None:
@@ -319,6 +322,7 @@ async def fail(session: TenantSession, run: FleetImport, code: str, detail: str,
     await session.flush()
     await forget_files(session, run.id)
     emit(session, "fleet_import.failed", run, {"source": run.source, "status": run.status, "error": run.error})
+    await settle(session, run)
 
 
 async def take_held(session: TenantSession, site: RmmSite) -> ImportRun | None:

@@ -27,7 +27,8 @@ from domain.tenancy import (
 class FleetImport(TenantOwned, table=True):
     __tablename__ = "fleet_import"  # pyright: ignore[reportAssignmentType]  SQLModel's stub declares it otherwise
     __table_args__ = tenant_table(
-        Index("ix_fleet_import_unfinished", "tenant_id", "id", postgresql_where=text("status in ('queued', 'running')"))
+        belongs_to_tenants("rmm_connection", "connection_id"),
+        Index("ix_fleet_import_unfinished", "tenant_id", "id", postgresql_where=text("status in ('queued', 'running')")),
     )
     noun: ClassVar[str] = "fleet_import"
 

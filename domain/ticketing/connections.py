@@ -18,6 +18,7 @@ from sqlmodel import Field, SQLModel, col, select
 from domain.errors import Conflict, Invalid
 from domain.events import differences, emit
 from domain.free_text import keep_patients_out
+from domain.json_forms import accepted
 from domain.keyring import KeyRing
 from domain.outbound.destinations import EgressPolicy, check_url
 from domain.records import archive
@@ -32,7 +33,7 @@ from domain.tenancy import (
     json_or_unknown,
     tenant_table,
 )
-from domain.ticketing.connector import Account, Connector, TicketState, accepted
+from domain.ticketing.connector import Account, Connector, TicketState
 from domain.ticketing.connectors import PRODUCTS
 from domain.ticketing.waking import wake
 from domain.ticketing.web import Web

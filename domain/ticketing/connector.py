@@ -12,9 +12,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from pydantic import ValidationError
-
-from domain.errors import Fault, Invalid, Unauthenticated
+from domain.errors import Unauthenticated
 from domain.tenancy import Fields
 from domain.ticketing.web import Web
 
@@ -193,19 +191,6 @@ def said_only(**fields: Any) -> dict[str, Any]:
 def marked(text: str, comment_id: object) -> str:
     """A comment of ours as it is sent."""
     return f"{text}\n\n[bitewing:{comment_id}]"
-
-
-def accepted(kind: type[Fields], said: Mapping[str, Any], *, at: str) -> dict[str, Any]:
-    """What was said about a product's own fields, or Invalid with a fault for each that it does not know or lacks."""
-    try:
-        return kind.model_validate(dict(said)).model_dump(mode="json", exclude_none=True)
-    except ValidationError as error:
-        raise Invalid(
-            [
-                Fault("/".join((at, *map(str, each["loc"]))), each["type"], each["msg"])
-                for each in error.errors(include_url=False, include_context=False, include_input=False)
-            ]
-        ) from None
 
 
 def refuse_callback(detail: str) -> Unauthenticated:

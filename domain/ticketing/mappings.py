@@ -9,6 +9,7 @@ from sqlmodel import col, select
 
 from domain.errors import Conflict, Invalid
 from domain.inventory.organizations import Organization
+from domain.json_forms import accepted
 from domain.records import change, create
 from domain.sra.levels import Level
 from domain.tenancy import (
@@ -22,7 +23,6 @@ from domain.tenancy import (
     organization_table,
 )
 from domain.ticketing.connections import Connection
-from domain.ticketing.connector import accepted
 from domain.ticketing.connectors import PRODUCTS
 from domain.ticketing.waking import wake
 

@@ -45,6 +45,7 @@ from tests.makers import (
     make_partner,
     make_policy,
     make_remote_access,
+    make_rmm_connection,
     make_rmm_site,
     make_segment,
     make_service_account,
@@ -208,6 +209,10 @@ async def _inventory(full: FullHouse, *, practice: str, vendor: str, location: s
     ids["rmm_site_id"] = (await make_rmm_site(by, practice, **site))["id"]
     fleet = f"hostname,company\nPC-{mark},Client {mark}\n"
     ids["fleet_import_id"] = (await make_fleet_import(by, fleet, mapping_id=mapping))["id"]
+    ids["rmm_connection_id"] = connection = (await make_rmm_connection(by, name=f"Tool {mark}"))["id"]
+    ids["rmm_run_id"] = expect(await by.post(f"/rmm-connections/{connection}/runs"), 202)["id"]
+    # Off again, so that no later test's worker goes looking for what is not there.
+    expect(await by.patch(f"/rmm-connections/{connection}", {"enabled": False}), 200)
 
 
 async def _agreements(full: FullHouse, *, practice: str, vendor: str, document: str) -> None:

@@ -9,7 +9,7 @@ import re
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 from jsonschema import Draft202012Validator
@@ -84,8 +84,21 @@ class Fake:
         return 404, {"content-type": "application/json"}, b'{"message": "no such resource"}'
 
 
+class Answering(Protocol):
+    """Anything that can stand behind an address."""
+
+    port: int
+
+    def answer(self, request: Request) -> tuple[int, Mapping[str, str], bytes]: ...
+
+
+Answerer = TypeVar("Answerer", bound=Answering)
+
+
 @asynccontextmanager
-async def serving(fake: Fake) -> AsyncGenerator[Fake]:
+async def serving(fake: Answerer) -> AsyncGenerator[Answerer]:
+    """``fake`` on a port of its own. One that raises OSError hangs up instead of answering."""
+
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, asyncio.IncompleteReadError):
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
