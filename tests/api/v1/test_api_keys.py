@@ -230,7 +230,7 @@ async def test_a_service_account_stands_for_no_person_and_never_exceeds_its_spon
     }  # fmt: skip
 
     await seat(runtime, admin, role=Role.technician)
-    await refused_soon(machine, "/api-keys", 403)
+    await refused_soon(machine, "/members", 403)
     assert set((await machine.get_json("/me"))["permissions"]) == {"devices:read", "devices:write"}
     await seat(runtime, admin, archived_at=now())
     await refused_soon(machine, "/me", 401)
