@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from api import problems
 from api.credentials import Credentials
 from api.docs import add_docs
+from api.headers import HeadAsGet
 from api.limits import RateLimits
 from api.openapi import add_contract
 from api.origins import Origins
@@ -192,6 +193,7 @@ def build(runtime: Runtime) -> FastAPI:
         Origins, always=runtime.settings.cors_origins, registered=lambda origin: is_registered(runtime.database, origin)
     )
     app.add_middleware(Observed, settings=runtime.settings, measurements=measurements)
+    app.add_middleware(HeadAsGet)
     return app
 
 

@@ -223,13 +223,23 @@ def _say(act: Callable[[Settings, Path], None], settings: Settings, path: Path) 
 def _speakable() -> tuple[type[Exception], ...]:
     from api.backup import BackupRefused  # noqa: PLC0415
     from api.demo import DemoFailed  # noqa: PLC0415
-    from api.serving import NotMigrated  # noqa: PLC0415
+    from api.serving import AddressTaken, NotMigrated  # noqa: PLC0415
     from domain.embedded_postgres import EmbeddedPostgresError  # noqa: PLC0415
     from domain.errors import DomainError  # noqa: PLC0415
     from domain.keyring import KeyRingError  # noqa: PLC0415
     from domain.runtime import NoOwner  # noqa: PLC0415
 
-    return (DomainError, BackupRefused, DemoFailed, NotMigrated, NoOwner, EmbeddedPostgresError, KeyRingError, OSError)
+    return (
+        DomainError,
+        AddressTaken,
+        BackupRefused,
+        DemoFailed,
+        NotMigrated,
+        NoOwner,
+        EmbeddedPostgresError,
+        KeyRingError,
+        OSError,
+    )
 
 
 def main() -> None:

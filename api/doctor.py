@@ -19,7 +19,7 @@ from domain.settings import Settings
 from domain.sra.catalogue import CatalogueError, catalogue
 from domain.storage import open_files
 from domain.tenancy import NOBODYS_TENANT
-from migrations import newest_revision
+from migrations import suffices
 
 OLDEST = 150_000
 """Postgres 15, in the server's own numbering."""
@@ -132,7 +132,7 @@ async def _database(targets: Targets) -> AsyncGenerator[Finding]:
         owned = await connection.fetchval("select count(*) from pg_class where relowner = current_user::regrole")
         yield Finding("The serving role owns nothing", owned == 0, "Migrate as bitewing_owner and serve as bitewing_app.")
         revision = await _revision(connection)
-        yield Finding(f"Schema at {revision or 'nothing'}", revision == newest_revision(), "Run: bitewing migrate")
+        yield Finding(f"Schema at {revision or 'nothing'}", suffices(revision), "Run: bitewing migrate")
         if revision is not None:
             open_tables = [row["relname"] for row in await connection.fetch(UNWALLED)]
             yield Finding("Every tenant's table stands behind its wall", not open_tables, f"No wall: {', '.join(open_tables)}")

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 
 from api.credentials import Credentials
 from api.limits import RateLimits
+from api.negotiation import is_no_json, not_json
 from api.once import Once
 from api.problems import fault_at
 from domain.access import Permission, Principal, Withheld
@@ -329,6 +330,8 @@ def faults_of(error: ValidationError) -> list[Fault]:
 
 
 async def _changes(request: Request) -> dict[str, Any]:
+    if is_no_json(request):
+        raise not_json()
     try:
         body = await request.json()
     except (ValueError, RecursionError):

@@ -1,6 +1,7 @@
 """The headers that every answer carries: what a browser may do with it, and how much of a rate limit is left."""
 
 from fastapi import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.limits import Standing
 from domain.settings import Settings
@@ -19,6 +20,23 @@ _UNLESS_SAID = {
 }
 """What an answer may say otherwise, such as a page that needs its own style sheet."""
 _TWO_YEARS = b"max-age=63072000; includeSubDomains"
+
+
+class HeadAsGet:
+    """HEAD is GET without its body (RFC 9110 section 9.3.2); no route needs to know."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_bare(message: Message) -> None:
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+        await self._app({**scope, "method": "GET"}, receive, send_bare)
 
 
 class Manners:

@@ -1,8 +1,13 @@
-"""Content negotiation: which of our media types a caller's ``Accept`` prefers (RFC 9110 section 12.5.1)."""
+"""Media types: which of ours a caller prefers (RFC 9110 section 12.5.1), and whether a body says that it is JSON."""
 
+import re
 from collections.abc import Sequence
 
-from domain.errors import NotAcceptable
+from fastapi import Request
+
+from domain.errors import NotAcceptable, UnsupportedMedia
+
+_JSON = re.compile(r"application/(?:[^/]+\+)?json")
 
 
 def negotiate(accept: str, offered: Sequence[str]) -> str:
@@ -30,3 +35,13 @@ def _quality(offered: str, wanted: Sequence[tuple[str, float]]) -> float:
         if found:
             return max(found)
     return 0.0
+
+
+def is_no_json(request: Request) -> bool:
+    """Whether the request has a body of which its sender does not say that it is JSON."""
+    empty = request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers
+    return not empty and not _JSON.fullmatch(request.headers.get("content-type", "").split(";")[0].strip().lower())
+
+
+def not_json() -> UnsupportedMedia:
+    return UnsupportedMedia("Send the body as JSON, with the header Content-Type: application/json.")

@@ -12,7 +12,9 @@ import asyncpg
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.params import Form
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from sqlalchemy import Index
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -20,6 +22,7 @@ from sqlalchemy.schema import ColumnCollectionConstraint
 from sqlmodel import SQLModel
 from starlette.exceptions import HTTPException
 
+from api.negotiation import is_no_json, not_json
 from domain import errors
 from domain.errors import DomainError, Fault, Invalid, PaymentRequired
 
@@ -67,7 +70,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(DBAPIError, _database_error)
     app.add_exception_handler(asyncpg.PostgresError, _driver_error)
     app.add_exception_handler(UnicodeEncodeError, _unwritable_text)
-    for unreachable in (PoolTimeout, asyncpg.InterfaceError, ConnectionError):
+    app.add_exception_handler(asyncpg.InterfaceError, _interface_error)
+    for unreachable in (PoolTimeout, ConnectionError):
         app.add_exception_handler(unreachable, _unreachable)
 
 
@@ -126,9 +130,16 @@ async def _validation_error(request: Request, error: Exception) -> JSONResponse:
     if any(each["type"] == "json_invalid" for each in found):
         detail = f"The body is not JSON: {found[0].get('ctx', {}).get('error', 'it cannot be parsed')}."
         return problem(request, 400, code="malformed", title=errors.Malformed.title, detail=detail)
+    if any(each["loc"] == ("body",) for each in found) and _reads_json(request) and is_no_json(request):
+        return await _domain_error(request, not_json())
     if any(each["loc"][0] == "path" for each in found):
         return problem(request, 404, code="not_found", title=errors.NotFound.title, detail="There is no such resource.")
     return await _domain_error(request, Invalid([_fault(each) for each in found]))
+
+
+def _reads_json(request: Request) -> bool:
+    route = request.scope.get("route")
+    return isinstance(route, APIRoute) and route.body_field is not None and not isinstance(route.body_field.field_info, Form)
 
 
 def _fault(each: Mapping[str, Any]) -> Fault:
@@ -168,7 +179,9 @@ async def _database_error(request: Request, error: Exception) -> JSONResponse:
         return await _driver_error(request, cause)
     if isinstance(error, IntegrityError):
         return problem(request, 409, code="conflict", title=errors.Conflict.title, detail="This conflicts with what is there.")
-    if isinstance(cause, asyncpg.DataError | asyncpg.InterfaceError) or "DataError" in type(error.orig).__name__:
+    if isinstance(cause, asyncpg.InterfaceError):
+        return await _interface_error(request, cause)
+    if isinstance(cause, asyncpg.DataError) or "DataError" in type(error.orig).__name__:
         return await _domain_error(request, _does_not_fit())
     if isinstance(error, OperationalError | InterfaceError):
         return await _unreachable(request, error)
@@ -203,6 +216,7 @@ async def _driver_error(request: Request, error: Exception) -> JSONResponse:
         | asyncpg.PostgresConnectionError
         | asyncpg.CannotConnectNowError
         | asyncpg.AdminShutdownError
+        | asyncpg.CrashShutdownError
         | asyncpg.TooManyConnectionsError,
     ):
         return await _unreachable(request, error)
@@ -222,6 +236,11 @@ def _does_not_fit() -> Invalid:
 
 async def _unwritable_text(request: Request, error: Exception) -> JSONResponse:
     return await _domain_error(request, _does_not_fit())
+
+
+async def _interface_error(request: Request, error: Exception) -> JSONResponse:
+    """asyncpg's own: a value that cannot be sent is a ValueError too; the others are about a connection that is lost."""
+    return await (_domain_error(request, _does_not_fit()) if isinstance(error, ValueError) else _unreachable(request, error))
 
 
 async def _unreachable(request: Request, error: Exception) -> JSONResponse:

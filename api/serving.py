@@ -2,8 +2,9 @@
 
 import asyncio
 import signal
+import socket
 from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 import structlog
@@ -14,7 +15,7 @@ from billing.duties import DUTIES
 from domain.runtime import Runtime, Targets, database_targets, open_runtime
 from domain.settings import Settings
 from domain.worker import work
-from migrations import migrate, newest_revision, revision_of
+from migrations import migrate, newest_revision, revision_of, suffices
 
 log = structlog.get_logger()
 
@@ -23,6 +24,10 @@ GRACE_SECONDS = 10
 
 class NotMigrated(Exception):
     """The database has not the schema that this version needs."""
+
+
+class AddressTaken(Exception):
+    """The address to serve at cannot be had."""
 
 
 class Server(uvicorn.Server):
@@ -72,9 +77,31 @@ async def opened(settings: Settings, *, migrating: bool) -> AsyncGenerator[tuple
 
 
 async def _check_schema(runtime: Runtime) -> None:
-    found, needed = await revision_of(runtime.database.connect), newest_revision()
-    if found != needed:
+    found = await revision_of(runtime.database.connect)
+    if not suffices(found):
+        needed = newest_revision()
         raise NotMigrated(f"The database is at {found or 'nothing'}, this version needs {needed}. Run: bitewing migrate")
+
+
+def bound(settings: Settings) -> socket.socket:
+    """Our address, taken before anything is started or migrated. Nobody is let in before the server listens."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        taken = socket.socket(family, kind, protocol)
+        try:
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            taken.bind(address)
+        except OSError:
+            taken.close()
+            raise
+    except OSError as error:
+        raise AddressTaken(
+            f"{settings.host}:{settings.port} cannot be served at: {error.strerror}. Stop what listens there, or set "
+            "BITEWING_HOST and BITEWING_PORT."
+        ) from None
+    return taken
 
 
 def server(runtime: Runtime) -> Server:
@@ -95,8 +122,9 @@ def server(runtime: Runtime) -> Server:
 
 async def serve(settings: Settings) -> None:
     """Answer requests until told to stop."""
-    async with opened(settings, migrating=False) as (runtime, _):
-        await server(runtime).serve()
+    with bound(settings) as address:
+        async with opened(settings, migrating=False) as (runtime, _):
+            await server(runtime).serve([address])
 
 
 async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
@@ -123,10 +151,12 @@ class Everything:
 @asynccontextmanager
 async def everything(settings: Settings) -> AsyncGenerator[Everything]:
     """Migrate, listen and work; the end of the block ends them in order: answers first, then jobs, then Postgres."""
-    async with opened(settings, migrating=True) as (runtime, _):
+    async with AsyncExitStack() as stack:
+        address = stack.enter_context(bound(settings))
+        runtime, _ = await stack.enter_async_context(opened(settings, migrating=True))
         stop = asyncio.Event()
         api = server(runtime)
-        serving = asyncio.create_task(api.serve())
+        serving = asyncio.create_task(api.serve([address]))
         worker = asyncio.create_task(work(runtime, stop, more=DUTIES))
         running = Everything(runtime, api, frozenset({serving, worker}))
         listening = asyncio.create_task(api.listening.wait())

@@ -6,10 +6,11 @@ The worker writes it. What it holds is fixed by the moment at which it was asked
 import csv
 import io
 import json
+import tempfile
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import IO, Any, ClassVar, TextIO
 from uuid import UUID
 
 from sqlalchemy import BigInteger
@@ -81,23 +82,26 @@ async def order(session: TenantSession, fields: AuditExportFields) -> AuditExpor
     return export
 
 
-async def content_of(files: Files, export: AuditExport) -> bytes:
+async def content_of(files: Files, export: AuditExport) -> IO[bytes]:
+    """The file, checked against its hash; to be closed. Raises Conflict while the job has not written it."""
     if export.storage_key is None or export.sha256 is None:
         raise Conflict("The export is not ready yet; ask again in a moment.", code="not_ready")
-    return await files.get(export.storage_key, export.sha256)
+    return await files.open(export.storage_key, export.sha256)
 
 
 async def write_export(runtime: Runtime, payload: Mapping[str, Any]) -> None:
     """The job: write the file, then say that it is there."""
     wall = Wall(UUID(payload["tenant_id"]))
     identifier = UUID(payload["export_id"])
-    async with tenant_session(runtime.database, wall, actor=SYSTEM, read_only=True) as session:
-        export = await session.fetch(AuditExport, identifier)
-        if export.status is ExportStatus.ready:
-            return
-        written = io.StringIO(newline="")
-        entries = await _write(session, export, written)
-    stored = await runtime.files.put(wall.tenant_id, written.getvalue().encode())
+    with tempfile.TemporaryFile() as written:
+        async with tenant_session(runtime.database, wall, actor=SYSTEM, read_only=True) as session:
+            export = await session.fetch(AuditExport, identifier)
+            if export.status is ExportStatus.ready:
+                return
+            text = io.TextIOWrapper(written, encoding="utf-8", newline="")
+            entries = await _write(session, export, text)
+        text.flush()
+        stored = await runtime.files.put(wall.tenant_id, written)
     async with tenant_session(runtime.database, wall, actor=SYSTEM) as session:
         export = await session.fetch(AuditExport, identifier, lock=True)
         if export.status is ExportStatus.ready:
@@ -110,7 +114,7 @@ async def write_export(runtime: Runtime, payload: Mapping[str, Any]) -> None:
         emit(session, "audit_log.export_ready", AuditLog(session.tenant_id), changes)
 
 
-async def _write(session: TenantSession, export: AuditExport, file: io.StringIO) -> int:
+async def _write(session: TenantSession, export: AuditExport, file: TextIO) -> int:
     entries = 0
     if export.format is ExportFormat.jsonl:
         async for entry in _entries(session, export):

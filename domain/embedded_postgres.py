@@ -13,18 +13,23 @@ import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypedDict
+from typing import Protocol, Self, TypedDict
 
 from domain.embedded_postgres_home import SHELTER, SUPERUSER, EmbeddedPostgresError, Home, find_binaries, find_home
-from domain.embedded_postgres_server import answering, find_or_launch, shut_down
+from domain.embedded_postgres_server import Server, answering, find_or_launch, shut_down
 
 __all__ = ["APP_ROLE", "OWNER_ROLE", "SUPERUSER", "Connection", "EmbeddedPostgresError", "Running"]
 __all__ += ["bootstrap", "erase", "start"]
 
 OWNER_ROLE = "bitewing_owner"
 APP_ROLE = "bitewing_app"
+
+
+class _Launch(Protocol):
+    def __call__(self, *, deadline: float) -> tuple[Server, subprocess.Popen[bytes] | None]: ...
 
 
 class Connection(TypedDict):
@@ -49,10 +54,35 @@ class Running:
     owned: bool  # this process started it
     _share: int | None
     _process: subprocess.Popen[bytes] | None
+    _launch: _Launch
 
     def dsn(self, role: str, password: str | None = None, database: str = "bitewing") -> Connection:
         """How to connect over the socket. The superuser needs no password, but the right account."""
         return Connection(host=str(self.socket_dir), port=self.port, user=role, password=password, database=database)
+
+    def is_gone(self) -> bool:
+        """Whether the server's process has ended, without asking the server. Never true where we cannot see it."""
+        if self._process:
+            return self._process.poll() is not None
+        if self.pid == 0:
+            return False
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return True
+        except PermissionError:
+            return False
+        return False
+
+    def revive(self, *, timeout: float = 60) -> None:
+        """Start a server that was killed again, in the same place, or adopt the one that another process started meanwhile.
+
+        What was committed is there, by Postgres' own recovery. Blocks. Raises EmbeddedPostgresError.
+        """
+        deadline = time.monotonic() + timeout
+        with _locked(self.home, deadline=deadline):
+            server, self._process = self._launch(deadline=deadline)
+        self.pid, self.owned = server.pid, self._process is not None
 
     def stop(self, *, timeout: float = 30) -> bool:
         """Give up our share. True if it was the last and no server is left; False if others still use it."""
@@ -96,7 +126,7 @@ def start(
     is we who start the server. `tcp_port` opens 127.0.0.1 besides the socket. `shelter` is where root keeps what the
     account cannot reach in `data_dir`. Blocks. Raises EmbeddedPostgresError.
 
-    A server that was killed is brought back by another call; then `stop()` the share in the old one.
+    A server that was killed is brought back by `Running.revive`, or by another call.
     """
     deadline = time.monotonic() + timeout
     data_dir = data_dir.resolve()
@@ -104,9 +134,8 @@ def start(
         home = find_home(data_dir, account=account, shelter=shelter)
         with _locked(home, deadline=deadline):
             programs, major = find_binaries(home, setting=binaries)
-            server, process = find_or_launch(
-                home, programs, major=major, tcp_port=tcp_port, settings=settings or {}, deadline=deadline
-            )
+            launch = partial(find_or_launch, home, programs, major=major, tcp_port=tcp_port, settings=settings or {})
+            server, process = launch(deadline=deadline)
             share = home.open("users")
             _try_lock(share, fcntl.LOCK_SH)
     except PermissionError as error:
@@ -125,6 +154,7 @@ def start(
         owned=process is not None,
         _share=share,
         _process=process,
+        _launch=launch,
     )
 
 

@@ -121,7 +121,7 @@ class Invalid(DomainError):
     title = "The request has fields that are not valid"
 
     def __init__(self, faults: Sequence[Fault], *, code: str | None = None) -> None:
-        super().__init__(" ".join(f"{fault.pointer}: {fault.detail}" for fault in faults), code=code)
+        super().__init__(" ".join(f"{fault.pointer or 'The body'}: {fault.detail}" for fault in faults), code=code)
         self.faults = tuple(faults)
 
     @classmethod

@@ -3,6 +3,7 @@
 On one machine the database is our own, and its passwords and the first key are made once and kept in ``data_dir``.
 """
 
+import asyncio
 import json
 import os
 import secrets
@@ -14,6 +15,7 @@ from typing import Any
 
 import anyio.to_thread
 import asyncpg
+import structlog
 
 from domain import embedded_postgres
 from domain.database import Database
@@ -21,6 +23,8 @@ from domain.keyring import KeyRing
 from domain.people.attempts import Attempts
 from domain.settings import Settings
 from domain.storage import Files, open_files
+
+log = structlog.get_logger()
 
 
 class NoOwner(Exception):
@@ -62,6 +66,7 @@ async def database_targets(settings: Settings) -> AsyncGenerator[Targets]:
         return
     kept = kept_secrets(settings.data_dir)
     running = await anyio.to_thread.run_sync(_start_postgres, settings, kept)
+    watch = asyncio.create_task(_keep_running(running))
     try:
         yield Targets(
             app=dict(running.dsn(embedded_postgres.APP_ROLE, kept["app_password"])),
@@ -69,7 +74,24 @@ async def database_targets(settings: Settings) -> AsyncGenerator[Targets]:
             superuser=dict(running.dsn(embedded_postgres.SUPERUSER)),
         )
     finally:
+        watch.cancel()
+        await asyncio.wait({watch})
         await anyio.to_thread.run_sync(running.stop)
+
+
+async def _keep_running(running: embedded_postgres.Running) -> None:
+    """Bring our Postgres back when it was killed, as by the system when memory runs out. Requests get 503 meanwhile."""
+    while True:
+        await asyncio.sleep(1)
+        if not running.is_gone():
+            continue
+        log.warning("database.killed", pid=running.pid)
+        try:
+            await anyio.to_thread.run_sync(running.revive)
+        except (embedded_postgres.EmbeddedPostgresError, OSError) as error:
+            log.error("database.not_started", reason=str(error))
+        else:
+            log.info("database.started_again", pid=running.pid)
 
 
 @asynccontextmanager

@@ -29,6 +29,15 @@ def newest_revision() -> str | None:
     return ScriptDirectory.from_config(configuration()).get_current_head()
 
 
+def suffices(revision: str | None) -> bool:
+    """Whether this version can work with a database at that revision: its own newest, or one that a newer version made.
+
+    Migrations only add while the version before still runs, so an older version does not mind what came after it.
+    """
+    known = {script.revision for script in ScriptDirectory.from_config(configuration()).walk_revisions()}
+    return revision is not None and (revision == newest_revision() or revision not in known)
+
+
 async def migrate(connect: Callable[[], Awaitable[Any]]) -> None:
     """Run every migration that is missing, then make the coming months' partitions.
 
@@ -55,6 +64,7 @@ async def revision_of(connect: Callable[[], Awaitable[Any]]) -> str | None:
 def _upgrade(connection: Connection) -> None:
     config = configuration()
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    if not suffices(MigrationContext.configure(connection).get_current_revision()):
+        command.upgrade(config, "head")
     connection.exec_driver_sql(f"select make_event_partitions({MONTHS_AHEAD})")
     connection.commit()

@@ -11,6 +11,7 @@ from sqlalchemy import DateTime, Text, bindparam, func, literal_column
 from sqlmodel import col
 
 from api.door import Inside, door_router, may, not_narrowed, this
+from api.downloads import sent_in_pieces
 from api.pages import Listing, Page, PagedAndSorted, filters_of
 from domain import audit, audit_exports
 from domain.access import Permission
@@ -161,9 +162,9 @@ async def read_audit_export(by: Reader, export: ThisExport) -> AuditExport:
 )
 async def read_audit_export_content(by: RecordedReader, export: ThisExport) -> Response:
     """CSV (no cell of it is calculated by a spreadsheet) or one JSON object a line; 409 while it is not ready."""
-    content = await audit_exports.content_of(by.runtime.files, export)
+    file = await audit_exports.content_of(by.runtime.files, export)
     changes = {"export_id": export.id, "sha256": export.sha256}
     emit(by.session, "audit_log.read", AuditLog(by.session.tenant_id), changes)
     name = f"audit-log-{export.created_at:%Y-%m-%d}.{export.format.value}"
     headers = {"content-disposition": f'attachment; filename="{name}"'}
-    return Response(content, media_type=MEDIA_TYPES[export.format], headers=headers)
+    return sent_in_pieces(file, media_type=MEDIA_TYPES[export.format], size=export.size, headers=headers)

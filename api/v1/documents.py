@@ -1,9 +1,7 @@
 """Documents: sent as ``multipart/form-data``, given back as they came and never shown as a page."""
 
-import unicodedata
 from datetime import date, datetime
 from typing import Annotated
-from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import Form, Response, UploadFile
@@ -11,6 +9,7 @@ from pydantic import BaseModel
 from sqlmodel import col
 
 from api.door import Changes, Inside, ThisOrganization, door_router, may, merged, patch_of, this
+from api.downloads import attachment, sent_in_pieces
 from api.pages import Listing, Page, PagedAndSorted, filters_of, part_of
 from domain.access import Permission
 from domain.events import emit
@@ -90,7 +89,7 @@ async def keep_document(
         organization,
         fields,
         filename=upload.file.filename,
-        content=await upload.file.read(),
+        file=upload.file.file,
         most_bytes=by.runtime.settings.upload_limit,
     )
     return by.tag(document)
@@ -128,17 +127,10 @@ async def discard_document(by: Writer, document: ThisDocument) -> None:
 async def read_document_content(by: ContentReader, document: ThisDocument) -> Response:
     """To be saved, not to be shown: a browser neither opens nor guesses it (every answer says ``nosniff``).
     The audit trail keeps that you read it."""
-    content = await documents.content_of(by.runtime.files, document)
+    file = await documents.content_of(by.runtime.files, document)
     emit(by.session, "document.read", document, {"sha256": document.sha256})
     headers = {
         "content-disposition": attachment(document.filename or f"document-{document.id}"),
         "content-security-policy": "sandbox; default-src 'none'",
     }
-    return Response(content, media_type=document.media_type, headers=headers)
-
-
-def attachment(filename: str) -> str:
-    """``Content-Disposition`` by RFC 6266: the name in plain ASCII, and in full in the form of RFC 8187."""
-    ascii_only = unicodedata.normalize("NFKD", filename).encode("ascii", "ignore").decode()
-    plain = "".join("_" if character in '"\\%' or not character.isprintable() else character for character in ascii_only)
-    return f"attachment; filename=\"{plain.strip() or 'document'}\"; filename*=UTF-8''{quote(filename, safe='')}"
+    return sent_in_pieces(file, media_type=document.media_type, size=document.size, headers=headers)

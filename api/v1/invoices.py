@@ -10,8 +10,8 @@ from pydantic import BaseModel
 from sqlmodel import col
 
 from api.door import Inside, door_router, may, this
+from api.downloads import attachment
 from api.pages import Listing, Page, PagedAndSorted, filters_of
-from api.v1.documents import attachment
 from api.v1.subscriptions import ChargeLineOut
 from billing import invoices, papers, standing
 from billing.accounts import Account

@@ -13,8 +13,8 @@ from pydantic import BaseModel, Field
 from sqlmodel import col
 
 from api.door import Changes, Doorstep, DoorstepRoute, Inside, door_router, may, merged, patch_of, runtime_of, this
+from api.downloads import attachment
 from api.pages import Listing, Page, PagedAndSorted, filters_of
-from api.v1.documents import attachment
 from api.v1.invoices import PDF
 from billing import acceptance, papers, quotes
 from billing.accounts import account_of, ledger_of

@@ -4,10 +4,11 @@ The file is written before its row is committed. A roll-back therefore leaves at
 row without its file.
 """
 
+import os
 import unicodedata
 from datetime import date
 from enum import StrEnum
-from typing import ClassVar
+from typing import IO, ClassVar
 
 import anyio.to_thread
 from sqlalchemy import UniqueConstraint
@@ -62,18 +63,19 @@ async def keep(
     fields: DocumentFields,
     *,
     filename: str | None,
-    content: bytes,
+    file: IO[bytes],
     most_bytes: int,
 ) -> Document:
     """Take a document in. Refuses what is empty (422), too large (413), or an image or unknown (415)."""
-    if not content:
+    size = file.seek(0, os.SEEK_END)
+    if size == 0:
         raise Invalid.one("/file", "empty", "The file is empty.")
-    if len(content) > most_bytes:
+    if size > most_bytes:
         raise TooLarge(f"A document may have at most {most_bytes} bytes.")
-    media_type = await anyio.to_thread.run_sync(media_type_of, content)
+    media_type = await anyio.to_thread.run_sync(media_type_of, file)
     name = _plain_name(filename)
-    await may_store(session, organization, more_bytes=len(content))
-    stored = await files.put(session.tenant_id, content)
+    await may_store(session, organization, more_bytes=size)
+    stored = await files.put(session.tenant_id, file)
     document = Document(
         **fields.model_dump(),
         organization_id=organization.id,
@@ -105,11 +107,11 @@ async def discard(session: TenantSession, document: Document) -> None:
     await archive(session, document)
 
 
-async def content_of(files: Files, document: Document) -> bytes:
-    """The file, checked against its hash."""
+async def content_of(files: Files, document: Document) -> IO[bytes]:
+    """The file, checked against its hash; to be closed."""
     if document.storage_key is None or document.sha256 is None:
         raise NotFound("content of this document")
-    return await files.get(document.storage_key, document.sha256)
+    return await files.open(document.storage_key, document.sha256)
 
 
 def kept_until(*, created_on: date, in_effect_until: date | None) -> date:

@@ -3,19 +3,27 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
 
 import pytest
 
 from tests.samples.practices import FOLDER
 
+SIGN_UP = {
+    "tenant_name": "North MSP",
+    "name": "Ann Owner",
+    "email": "ann@msp.example.com",
+    "password": "seven brown foxes hum",
+}
 BITEWING = (sys.executable, "-m", "api.cli")
 
 
@@ -49,17 +57,37 @@ def test_the_demo_finds_what_the_sample_holds(folder: Path) -> None:
     assert account["api_key"] not in done.stderr
 
 
-def test_sigterm_ends_everything_in_order(folder: Path) -> None:
+def test_a_killed_postgres_is_started_again_and_sigterm_ends_everything_in_order(folder: Path) -> None:
     port = 18_000 + os.getpid() % 2_000
-    process = subprocess.Popen([*BITEWING, "up"], env=environment(folder, port=str(port), log_level="warning"))
+    process = subprocess.Popen([*BITEWING, "up"], env=environment(folder, port=str(port), log_level="error"))
+    cluster = folder / "data" / "postgres" / "cluster"
     try:
         until_ready(port)
+        key = call(port, "POST", "/v1/signup", SIGN_UP)["api_key"]
+        killed = (cluster / "postmaster.pid").read_text(encoding="utf-8").split()[0]
+        os.kill(int(killed), signal.SIGKILL)
+        statuses = set[int]()
+        until_ready(port, statuses=statuses, unless=lambda: (cluster / "postmaster.pid").read_text().split()[0] == killed)
+        assert statuses <= {200, 503}
+        assert call(port, "GET", "/v1/me", key=key)["kind"] == "api_key", "what was answered is still there"
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
     finally:
         process.kill()
         process.wait()
-    assert not (folder / "data" / "postgres" / "cluster" / "postmaster.pid").exists(), "Postgres was stopped as well"
+    assert not (cluster / "postmaster.pid").exists(), "Postgres was stopped as well"
+
+
+def test_an_address_that_is_taken_is_named_before_anything_is_started(folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = environment(folder, port=str(other.getsockname()[1]))
+        done = subprocess.run([*BITEWING, "up"], env=taken, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        f"bitewing: 127.0.0.1:{taken['BITEWING_PORT']} cannot be served at: Address already in use. Stop what listens there, "
+        "or set BITEWING_HOST and BITEWING_PORT."
+    ]
+    assert not (folder / "data").exists()
 
 
 def test_wrong_settings_are_listed_without_a_traceback(folder: Path) -> None:
@@ -71,13 +99,27 @@ def test_wrong_settings_are_listed_without_a_traceback(folder: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def until_ready(port: int) -> None:
+def call(port: int, method: str, path: str, body: object = None, *, key: str | None = None) -> dict[str, Any]:
+    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
+    data = None if body is None else json.dumps(body).encode()
+    with urlopen(Request(f"http://127.0.0.1:{port}{path}", data, headers, method=method), timeout=10) as answer:
+        return json.load(answer)
+
+
+def until_ready(port: int, *, statuses: set[int] | None = None, unless: Callable[[], bool] = lambda: False) -> None:
+    """Ask until it answers that it is ready; ``statuses`` gathers what it answers. ``unless`` says that this counts not yet."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
             with urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2) as answer:
-                assert answer.status == 200
-                return
+                status = answer.status
+        except HTTPError as error:
+            status = error.code
         except (URLError, ConnectionError, TimeoutError):
-            time.sleep(0.1)
+            status = None
+        if statuses is not None and status is not None:
+            statuses.add(status)
+        if status == 200 and not unless():
+            return
+        time.sleep(0.1)
     raise TimeoutError("it did not begin to serve")

@@ -66,6 +66,10 @@ class Operation:
         content = self.spec.get("requestBody", {}).get("content", {})
         return next((content[kind]["schema"] for kind in content if kind.endswith("json")), None)
 
+    @property
+    def takes_forms(self) -> bool:
+        return "multipart/form-data" in self.spec.get("requestBody", {}).get("content", {})
+
     def at(self, ids: Mapping[str, str], **instead: str) -> str:
         """The path with its ids."""
         return self.path.format_map({**ids, **instead})

@@ -158,7 +158,7 @@ async def test_bodies_in_another_language(http: httpx.AsyncClient, mine: FullHou
         "text/html; charset=klingon",
     ):
         answer = await send_raw(http, mine, operation, b"name=x", content_type=content_type)
-        assert answer.status_code in {400, 415, 422}, f"{content_type}: {answer.text}"
+        assert answer.status_code == 415 or operation.takes_forms, f"{content_type}: {answer.text}"
 
 
 @each_operation("POST", "PUT", "PATCH", having="json_body")

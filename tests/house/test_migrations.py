@@ -18,7 +18,7 @@ from sqlalchemy.pool import NullPool
 
 from domain.clock import new_id
 from domain.runtime import Targets
-from migrations import configuration, migrate, newest_revision, revision_of
+from migrations import configuration, migrate, newest_revision, revision_of, suffices
 from tests.house.catalog import Eyes
 
 PROJECT = Path(__file__).parents[2]
@@ -43,6 +43,17 @@ def test_there_is_one_head() -> None:
 
 async def test_the_database_stands_at_the_head(targets: Targets) -> None:
     assert await revision_of(targets.connect_as_owner) == newest_revision()
+
+
+def test_a_version_works_with_what_a_newer_one_made_and_not_with_less() -> None:
+    older = next(script.down_revision for script in ScriptDirectory.from_config(configuration()).walk_revisions())
+    assert isinstance(older, str)
+    assert [suffices(each) for each in (None, older, newest_revision(), "9999_of_a_later_version")] == [
+        False,
+        False,
+        True,
+        True,
+    ]
 
 
 async def test_the_models_say_what_the_database_is(targets: Targets) -> None:

@@ -1,8 +1,11 @@
 """Documents over HTTP: kept by their content, given back as they came, never an image, not deleted before their day."""
 
+import gzip
 import hashlib
 import io
+import itertools
 import zipfile
+import zlib
 from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
@@ -10,7 +13,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from api.v1.documents import attachment
+from api.downloads import attachment
 from domain.access import Role
 from domain.clock import today
 from domain.database import tenant_session
@@ -36,6 +39,21 @@ def office_file(*names: str, mimetype: bytes | None = None) -> bytes:
 
 DOCX = office_file("[Content_Types].xml", "word/document.xml")
 XLSX = office_file("[Content_Types].xml", "docProps/app.xml", "xl/workbook.xml")
+DICOM_FILE = bytes(128) + b"DICM\x02\x00\x00\x00UL\x04\x00" + bytes(64)
+
+
+def pdf_with(attached: bytes) -> bytes:
+    return PDF + b"2 0 obj\n<</Type/EmbeddedFile/Filter/FlateDecode>>\nstream\r\n" + zlib.compress(attached) + b"\nendstream"
+
+
+def letter_with(name: str, content: bytes) -> bytes:
+    """A Word document with something embedded in it."""
+    written = io.BytesIO(DOCX)
+    with zipfile.ZipFile(written, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, content)
+    return written.getvalue()
+
+
 ODT = office_file("content.xml", mimetype=b"application/vnd.oasis.opendocument.text")
 
 
@@ -88,6 +106,13 @@ async def test_its_type_is_by_content_and_never_by_name(house: House) -> None:
         (DICOM, "dicom-refused"),
         (b"II*\x00" + bytes(124) + b"DICM" + bytes(64), "dicom-refused"),
         (b"%PDF-1.7\n" + bytes(119) + b"DICM" + bytes(64), "dicom-refused"),
+        (PDF + DICOM_FILE, "dicom-refused"),
+        (pdf_with(DICOM_FILE), "dicom-refused"),
+        (letter_with("word/embeddings/x.bin", DICOM_FILE), "dicom-refused"),
+        (letter_with("word/embeddings/x.xlsx", office_file("[Content_Types].xml", "xl/x.xml") + DICOM_FILE), "dicom-refused"),
+        (letter_with("word/embeddings/a.docx", letter_with("word/b.bin", b"\xd0\xcf" + DICOM_FILE)), "dicom-refused"),
+        (letter_with("word/bomb.xml", bytes(300 * 1024 * 1024)), "archive-refused"),
+        (gzip.compress(b"notes", mtime=0), "archive-refused"),
         (PNG, "image-refused"),
         (b"\xff\xd8\xff\xe0" + bytes(64), "image-refused"),
         (b"II*\x00" + bytes(64), "image-refused"),
@@ -96,6 +121,7 @@ async def test_its_type_is_by_content_and_never_by_name(house: House) -> None:
         (b"PK\x03\x04" + bytes(64), "unsupported-media-type"),
         (b"\x7fELF" + bytes(64), "unsupported-media-type"),
     ],
+    ids=itertools.count(),
 )
 async def test_images_and_what_could_hide_them_are_refused(house: House, content: bytes, code: str) -> None:
     msp = await house.tenant()
