@@ -5,6 +5,7 @@ through in pieces: however large one is, it never stands in memory whole.
 """
 
 import hashlib
+import os
 import tempfile
 from dataclasses import dataclass
 from io import BytesIO
@@ -78,9 +79,9 @@ class Files:
 
 
 def _measure(file: IO[bytes]) -> tuple[str, int]:
+    size = file.seek(0, os.SEEK_END)
     file.seek(0)
     digest = hashlib.file_digest(file, "sha256")  # pyright: ignore[reportArgumentType]  IO is what it reads, only named otherwise
-    size = file.tell()
     file.seek(0)
     return digest.hexdigest(), size
 
