@@ -4,6 +4,7 @@ A finding keeps its identity: found again it is updated, found no more it is res
 that clears its subject, or a subject that is gone, resolves it: a fact that has become unknown never does.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -26,6 +27,7 @@ from domain.sra.evaluation import Evaluation
 from domain.sra.findings import Basis, Finding, FindingOrigin, FindingStatus
 from domain.sra.levels import Level, risk_level
 from domain.sra.proposals import outcomes_of, propose
+from domain.sra.reading import answers_of
 from domain.sra.suggestions import Circumstances
 from domain.sra.world_rows import Surroundings, read_world
 from domain.tenancy import TenantSession
@@ -51,13 +53,14 @@ async def evaluate_assessment(
     refuse_unless_open(assessment)
     await session.fetch(Organization, organization.id, lock=True)
     book = catalogue(assessment.edition)
-    around = await read_world(session, organization, as_of=as_of, assessment=assessment, catalogue=book)
+    answers = await answers_of(session, assessment)
+    around = await read_world(session, organization, as_of=as_of, answers=answers, catalogue=book)
     result = evaluate(around.world, book)
-    if await propose_answers(session, assessment, book, result, around):
+    if propose_answers(session, answers, book, result, around):
         # Some rules read the answers, and one that was reopened is no answer any more.
-        around = await read_world(session, organization, as_of=as_of, assessment=assessment, catalogue=book)
+        around = await read_world(session, organization, as_of=as_of, answers=answers, catalogue=book)
         result = evaluate(around.world, book)
-    gaps = await _gaps(session, assessment, book)
+    gaps = _gaps(answers, book)
     circumstances = Circumstances(around.world, book, around.provenance)
     found = [_from_rule(each, book, around, circumstances) for each in result.findings]
     found += [_from_gap(topic, gap) for topic, gap in gaps if not _shown_by_a_rule(topic, result)]
@@ -87,7 +90,8 @@ async def settle_rules(session: TenantSession, organization: Organization, *, re
     )
     assessment = (await session.execute(open_now)).scalar_one_or_none()
     book = catalogue(assessment.edition) if assessment else catalogue()
-    around = await read_world(session, organization, as_of=as_of, assessment=assessment, catalogue=book)
+    answers = await answers_of(session, assessment) if assessment else []
+    around = await read_world(session, organization, as_of=as_of, answers=answers, catalogue=book)
     rules = rules_reading(book, reading)
     result = evaluate(around.world, book, only=rules)
     circumstances = Circumstances(around.world, book, around.provenance)
@@ -96,31 +100,25 @@ async def settle_rules(session: TenantSession, organization: Organization, *, re
     await _settle(session, organization, found, result, assessment_id=assessment_id, rules=rules)
 
 
-async def propose_answers(
-    session: TenantSession, assessment: Assessment, book: Catalogue, result: Evaluation, around: Surroundings
+def propose_answers(
+    session: TenantSession, answers: Sequence[Answer], book: Catalogue, result: Evaluation, around: Surroundings
 ) -> int:
     """Put beside each answer what the facts suggest. It never counts until a person confirms it; but what a person has
     confirmed is reopened when facts that came later speak against it. Gives how many answers were."""
     outcomes = outcomes_of(result, book, around.names)
     reopened = 0
-    for answer in await _answers(session, assessment):
+    for answer in answers:
         proposal = propose(book.topic_by_id[answer.topic_id], outcomes).as_json()
         if answer.proposal != proposal:
             answer.proposal = proposal
         reopened += reopen_contradicted(session, answer, around.changed)
-    await session.flush()
     return reopened
 
 
-async def _answers(session: TenantSession, assessment: Assessment) -> list[Answer]:
-    statement = select(Answer).where(col(Answer.assessment_id) == assessment.id).order_by(col(Answer.position))
-    return list((await session.execute(statement)).scalars())
-
-
-async def _gaps(session: TenantSession, assessment: Assessment, book: Catalogue) -> list[tuple[Topic, Gap]]:
+def _gaps(answers: Sequence[Answer], book: Catalogue) -> list[tuple[Topic, Gap]]:
     """The gaps in what people have said. A topic that nobody has answered yet is work to do, not yet a risk."""
     found: list[tuple[Topic, Gap]] = []
-    for answer in await _answers(session, assessment):
+    for answer in answers:
         topic = book.topic_by_id[answer.topic_id]
         gap = is_gap(topic, answer)
         if gap is not None and gap.kind is not GapKind.unanswered:
@@ -209,19 +207,10 @@ async def _settle(
     if rules is not None:
         statement = statement.where(col(Finding.rule_id).in_(sorted(rules)))
     known = {each.key: each for each in (await session.execute(statement)).scalars()}
-    last = select(func.coalesce(func.max(Finding.number), 0)).where(col(Finding.organization_id) == organization.id)
-    number: int = (await session.execute(last)).scalar_one()
-    fresh: list[Finding] = []
     for each in found:
         if each.key in known:
             _update(session, known[each.key], each, assessment_id, policy)
-        else:
-            number += 1
-            fresh.append(_open(each, organization, assessment_id, number, policy))
-    session.add_all(fresh)
-    await session.flush()
-    for finding in fresh:
-        emit(session, "finding.opened", finding, {"level": finding.level, "rule_id": finding.rule_id})
+    await _open_all(session, organization, [each for each in found if each.key not in known], assessment_id, policy)
     seen = {each.key for each in found}
     for key, finding in known.items():
         if key not in seen and finding.status != FindingStatus.resolved and not _in_doubt(finding, result):
@@ -230,6 +219,20 @@ async def _settle(
             finding.due_on = None
             emit(session, "finding.resolved", finding, {"level": finding.level, "rule_id": finding.rule_id})
     await session.flush()
+
+
+async def _open_all(
+    session: TenantSession, organization: Organization, found: list[Found], assessment_id: UUID | None, policy: SlaPolicy
+) -> None:
+    if not found:
+        return
+    last = select(func.coalesce(func.max(Finding.number), 0)).where(col(Finding.organization_id) == organization.id)
+    number: int = (await session.execute(last)).scalar_one()
+    fresh = [_open(each, organization, assessment_id, number + place, policy) for place, each in enumerate(found, start=1)]
+    session.add_all(fresh)
+    await session.flush()
+    for finding in fresh:
+        emit(session, "finding.opened", finding, {"level": finding.level, "rule_id": finding.rule_id})
 
 
 def _open(each: Found, organization: Organization, assessment_id: UUID | None, number: int, policy: SlaPolicy) -> Finding:
@@ -254,8 +257,10 @@ def _update(session: TenantSession, finding: Finding, each: Found, assessment_id
     for name, value in each.values.items():
         if name not in kept and getattr(finding, name) != value:
             setattr(finding, name, value)
-    finding.level_rank = finding.level.rank
-    finding.assessment_id = assessment_id or finding.assessment_id
+    if finding.level != before:
+        finding.level_rank = finding.level.rank
+    if assessment_id is not None and finding.assessment_id != assessment_id:
+        finding.assessment_id = assessment_id
     if finding.status == FindingStatus.resolved:
         finding.status = FindingStatus.open
         finding.resolved_at = None

@@ -31,7 +31,8 @@ class EvaluationsFields(Fields):
 
 
 async def ask_for_evaluations(session: TenantSession, fields: EvaluationsFields) -> list[UUID]:
-    """Queue an evaluation for each organization that has an analysis, open or in force; gives those."""
+    """Queue an evaluation for each organization that has an analysis, open or in force; gives those. What somebody waits for
+    goes before them."""
     statement = (
         select(Assessment.organization_id)
         .join(
@@ -52,7 +53,9 @@ async def ask_for_evaluations(session: TenantSession, fields: EvaluationsFields)
         await _refuse_unknown(session, fields.organization_ids)
         statement = statement.where(col(Assessment.organization_id).in_(set(fields.organization_ids)))
     found = list((await session.execute(statement)).scalars())
-    await enqueue_once(session, EVALUATE, [Errand(key=f"evaluate:{each}", ids={"organization_id": each}) for each in found])
+    await enqueue_once(
+        session, EVALUATE, [Errand(key=f"evaluate:{each}", ids={"organization_id": each}, priority=-1) for each in found]
+    )
     return found
 
 

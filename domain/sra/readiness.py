@@ -17,6 +17,7 @@ from domain.sra.assessments import Answer, Assessment
 from domain.sra.catalogue import Catalogue, ProposedChange
 from domain.sra.catalogue.rows import RuleStanding
 from domain.sra.evaluation import Evaluation, Finding
+from domain.sra.reading import answers_of
 from domain.sra.world_rows import Surroundings, read_world
 from domain.tenancy import TenantSession
 
@@ -64,11 +65,8 @@ async def read_readiness(session: TenantSession, organization: Organization, *, 
     """The profile from the facts as they are now and the answers of the newest analysis."""
     newest = select(Assessment).where(col(Assessment.organization_id) == organization.id)
     assessment = (await session.execute(newest.order_by(col(Assessment.number).desc()).limit(1))).scalar_one_or_none()
-    around = await read_world(session, organization, as_of=as_of, assessment=assessment, catalogue=book)
-    answers: Sequence[Answer] = ()
-    if assessment is not None:
-        statement = select(Answer).where(col(Answer.assessment_id) == assessment.id, col(Answer.state).is_not(None))
-        answers = (await session.execute(statement)).scalars().all()
+    answers = await answers_of(session, assessment) if assessment else []
+    around = await read_world(session, organization, as_of=as_of, answers=answers, catalogue=book)
     return profile(around, answers, book=book, as_of=as_of)
 
 
@@ -76,7 +74,7 @@ def profile(around: Surroundings, answers: Iterable[Answer], *, book: Catalogue,
     from domain.sra.rules import evaluate  # noqa: PLC0415  the engine loads slowly, and most processes never evaluate
 
     result = evaluate(around.world, book)
-    said = {each.topic_id: each for each in answers}
+    said = {each.topic_id: each for each in answers if each.state is not None}
     standing = book.proposed_rule.standing(as_of.date())
     return Profile(
         standing=standing,

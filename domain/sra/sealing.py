@@ -23,6 +23,7 @@ from domain.sra.assessments import Assessment, AssessmentStatus
 from domain.sra.catalogue import catalogue
 from domain.sra.completeness import completeness
 from domain.sra.footprint import footprint_of
+from domain.sra.reading import answers_of
 from domain.sra.report.assembly import assemble
 from domain.sra.report.dataset import ReportData, sha256
 from domain.sra.report.lines import STATEMENTS
@@ -147,7 +148,8 @@ async def _footprint(session: TenantSession, assessment: Assessment, organizatio
 
     assert assessment.as_of is not None, "completeness asks for an evaluation"
     book = catalogue(assessment.edition)
-    around = await read_world(session, organization, as_of=assessment.as_of, assessment=assessment, catalogue=book)
+    answers = await answers_of(session, assessment)
+    around = await read_world(session, organization, as_of=assessment.as_of, answers=answers, catalogue=book)
     return await footprint_of(session, organization, around, evaluate(around.world, book))
 
 

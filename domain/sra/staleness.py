@@ -25,6 +25,7 @@ from domain.runtime import Runtime
 from domain.sra.assessments import Assessment, AssessmentStatus
 from domain.sra.catalogue import catalogue
 from domain.sra.footprint import footprint_of
+from domain.sra.reading import answers_of
 from domain.sra.triggers import Cause, Trigger, causes_between
 from domain.sra.world_rows import read_world
 from domain.tenancy import (
@@ -98,7 +99,8 @@ async def find_stale(session: TenantSession, organization_id: UUID, *, as_of: da
     if assessment is None or assessment.footprint is None:
         return []
     book = catalogue(assessment.edition)
-    around = await read_world(session, organization, as_of=as_of, assessment=assessment, catalogue=book)
+    answers = await answers_of(session, assessment)
+    around = await read_world(session, organization, as_of=as_of, answers=answers, catalogue=book)
     after = await footprint_of(session, organization, around, evaluate(around.world, book))
     known = await causes_of(session, assessment)
     keys = {each.key for each in known}

@@ -3,7 +3,7 @@
 How a row becomes a thing with facts stands in ``things.py``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, TypeVar
@@ -78,10 +78,10 @@ async def read_world(
     organization: Organization,
     *,
     as_of: datetime,
-    assessment: Assessment | None,
+    answers: Sequence[Answer],
     catalogue: Catalogue,
 ) -> Surroundings:
-    """Everything that the rules read about ``organization`` at ``as_of``, with the answers of ``assessment``."""
+    """Everything that the rules read about ``organization`` at ``as_of``, with the answers of an analysis."""
     devices = await _rows(session, Device, organization)
     systems = await _rows(session, System, organization)
     flows = await _rows(session, Flow, organization)
@@ -94,7 +94,6 @@ async def read_world(
     linked = {each.vendor_id for each in (*engagements, *baas, *accesses, *systems, *flows) if each.vendor_id is not None}
     linked |= {each for flow in flows for each in (flow.source_vendor_id, flow.destination_vendor_id) if each is not None}
     vendors = list((await session.execute(select(Vendor).where(col(Vendor.id).in_(linked)))).scalars())
-    answers = await _answers(session, assessment)
     approved_on, prior_risks = await _analysis_in_force(session, organization)
     classified = [device for device in devices if device.kind != DeviceKind.unclassified]
     world = World(
@@ -116,7 +115,7 @@ async def read_world(
         incidents=tuple(incident_thing(each) for each in await _rows(session, Incident, organization)),
         access_requests=tuple(access_request_thing(each) for each in await _rows(session, AccessRequest, organization)),
         documents=tuple(document_thing(each) for each in await _rows(session, Document, organization)),
-        answers=tuple(answer_thing(each, catalogue) for each in answers),
+        answers=tuple(answer_thing(each, catalogue) for each in answers if each.state is not None),
     )
     named: list[tuple[str, str, OrganizationOwned | Vendor | Organization, str]] = [
         *(("asset", "device", each, each.name) for each in classified),
@@ -159,13 +158,6 @@ async def _rows(session: TenantSession, kind: type[Owned], organization: Organiz
         archived_at: Any = vars(kind)["archived_at"]
         statement = statement.where(archived_at.is_(None))
     return list((await session.execute(statement.order_by(col(kind.id)))).scalars())
-
-
-async def _answers(session: TenantSession, assessment: Assessment | None) -> list[Answer]:
-    if assessment is None:
-        return []
-    statement = select(Answer).where(col(Answer.assessment_id) == assessment.id, col(Answer.state).is_not(None))
-    return list((await session.execute(statement)).scalars())
 
 
 async def _analysis_in_force(session: TenantSession, organization: Organization) -> tuple[date | None, tuple[Thing, ...]]:

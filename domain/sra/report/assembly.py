@@ -20,13 +20,14 @@ from domain.inventory.policies import Policy
 from domain.people.members import Member
 from domain.people.tenants import Person, own
 from domain.remediation.tasks import Task, TaskFinding
-from domain.sra.assessments import Answer, Assessment
+from domain.sra.assessments import Assessment
 from domain.sra.catalogue import catalogue
 from domain.sra.changes import Changes, changes_since
 from domain.sra.completeness import completeness, unsigned
 from domain.sra.documents import Document, DocumentKind
 from domain.sra.findings import Finding, FindingStatus
 from domain.sra.readiness import profile
+from domain.sra.reading import answers_of
 from domain.sra.report import lines, rows, since
 from domain.sra.report.assets import report_assets
 from domain.sra.report.dataset import ReportData
@@ -64,9 +65,9 @@ async def assemble(
     """The data set as the rows stand now. ``at`` is printed as the time it was made."""
     book = catalogue(assessment.edition)
     as_of = assessment.as_of or at
-    around = await read_world(session, organization, as_of=as_of, assessment=assessment, catalogue=book)
+    answers = await answers_of(session, assessment)
+    around = await read_world(session, organization, as_of=as_of, answers=answers, catalogue=book)
     findings = await _findings(session, organization)
-    answers = await _answers(session, assessment)
     tasks = await _tasks(session, organization)
     people = await _people(session)
     documents = await _documents(session, organization)
@@ -147,11 +148,6 @@ async def _findings(session: TenantSession, organization: Organization) -> list[
         .where(col(Finding.organization_id) == organization.id, col(Finding.status) != FindingStatus.resolved)
         .order_by(col(Finding.level_rank).desc(), col(Finding.number))
     )
-    return list((await session.execute(statement)).scalars())
-
-
-async def _answers(session: TenantSession, assessment: Assessment) -> list[Answer]:
-    statement = select(Answer).where(col(Answer.assessment_id) == assessment.id).order_by(col(Answer.position))
     return list((await session.execute(statement)).scalars())
 
 

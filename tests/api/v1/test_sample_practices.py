@@ -122,7 +122,7 @@ async def decisions(house: House, by: Caller, organization: str, as_of: str, nam
     async with tenant_session(house.runtime.database, Wall(by.tenant_id), actor=SYSTEM, read_only=True) as session:
         row = await session.fetch(Organization, UUID(organization))
         moment = datetime.fromisoformat(as_of)
-        around = await read_world(session, row, as_of=moment, assessment=None, catalogue=catalogue())
+        around = await read_world(session, row, as_of=moment, answers=(), catalogue=catalogue())
         parties = roster(around.world)
     return {
         named(each.party, names): (
