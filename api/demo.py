@@ -82,6 +82,8 @@ async def run_demo(settings: Settings, *, once: bool, as_json: bool) -> None:
         base_url = f"http://{settings.host}:{running.api.port}"
         account = Account(base_url)
         console = Console(stderr=True)
+        if not as_json:
+            console.print(f"Serving at {base_url}. The main job runs now, through its API.\n")
         async with httpx.AsyncClient(base_url=f"{base_url}/v1", timeout=120, trust_env=False) as http:
             bar = Progress(TextColumn("{task.description:<34}"), BarColumn(), TimeElapsedColumn(), console=console)
             with bar:
@@ -97,7 +99,7 @@ async def run_demo(settings: Settings, *, once: bool, as_json: bool) -> None:
 
 async def _stay(running: Everything, console: Console, *, quiet: bool) -> None:
     if not quiet:
-        console.print("\nServing. Press Ctrl-C to stop; the data stays.")
+        console.print("\nStill serving. Press Ctrl-C to stop; the data stays.")
     await running.until_told()
 
 

@@ -8,6 +8,7 @@ import hashlib
 import os
 import tempfile
 from dataclasses import dataclass
+from datetime import timedelta
 from io import BytesIO
 from typing import IO
 from uuid import UUID
@@ -25,6 +26,10 @@ PIECE = 5 * 1024 * 1024
 AT_ONCE = 2
 """Parts of one file that travel at the same time; each stands in memory."""
 SPOOLED_BELOW = 1024 * 1024
+
+
+PATIENCE = timedelta(seconds=20)
+"""How long a request to a store may be tried again, before its caller is told to come again."""
 
 
 class FileDamaged(Exception):
@@ -51,7 +56,7 @@ class Files:
         key = f"{tenant_id}/{digest[:2]}/{digest}"
         try:
             await obstore.put_async(self._store, key, file, chunk_size=PIECE, max_concurrency=AT_ONCE)
-        except BaseError:
+        except (OSError, BaseError):
             raise Unavailable("The file store takes nothing just now.") from None
         return StoredFile(key, digest, size)
 
@@ -63,7 +68,7 @@ class Files:
             async for piece in (await obstore.get_async(self._store, key)).stream(SPOOLED_BELOW):
                 digest.update(piece)
                 await anyio.to_thread.run_sync(file.write, piece)
-        except (FileNotFoundError, BaseError):
+        except (OSError, BaseError):
             file.close()
             raise Unavailable("The file store does not have this file just now.") from None
         if digest.hexdigest() != sha256:
@@ -88,7 +93,7 @@ def _measure(file: IO[bytes]) -> tuple[str, int]:
 
 def open_files(settings: Settings) -> Files:
     if settings.files_url:
-        return Files(from_url(settings.files_url))
+        return Files(from_url(settings.files_url, retry_config={"max_retries": 3, "retry_timeout": PATIENCE}))
     folder = settings.data_dir / "files"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return Files(LocalStore(folder))
