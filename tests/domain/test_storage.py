@@ -12,7 +12,6 @@ from pathlib import Path
 from tempfile import SpooledTemporaryFile, TemporaryFile
 
 import pytest
-from obstore.store import S3Store
 
 from domain.clock import new_id
 from domain.errors import Unavailable
@@ -116,8 +115,3 @@ async def test_a_store_that_is_away_is_a_503_and_nothing_is_kept(house: House, b
     gone = open_files(house.runtime.settings.model_copy(update={"files_url": bucket.replace("bitewing", "nobodys")}))
     with pytest.raises(Unavailable):
         await gone.put(new_id(), b"policy")
-
-
-def test_the_store_is_the_one_that_the_setting_names(runtime: Runtime) -> None:
-    opened = open_files(runtime.settings.model_copy(update={"files_url": "s3://bucket/prefix"}))
-    assert isinstance(opened._store, S3Store)
