@@ -19,6 +19,7 @@ from api.pages import Page, Paged
 from domain.access import Permission
 from domain.clock import today
 from domain.records import archive
+from domain.sra.catalogue import VendorCategory
 from domain.vendors import engagements, obligations, standings
 from domain.vendors.decision import Outcome
 from domain.vendors.engagements import Engagement, EngagementFields
@@ -31,6 +32,26 @@ Writer = Annotated[Inside, may(Permission.engagements_write)]
 ThisEngagement = Annotated[Engagement, this(Engagement)]
 
 
+class UsualRole(BaseModel):
+    """The role that parties of this kind mostly have: where to begin while facts are missing. It is never counted."""
+
+    category: str = Field(description="A key of `GET /v1/catalogue/vendor-categories`.")
+    role: str
+    why: str
+    role_decision_required: bool = Field(description="A person has to decide the role and record why.")
+    certainty: str = Field(description="definition, guidance, judgement or memory: what the suggestion rests on.")
+
+    @staticmethod
+    def of(category: VendorCategory) -> "UsualRole":
+        return UsualRole(
+            category=category.key,
+            role=category.default_role,
+            why=category.why,
+            role_decision_required=category.role_decision_required,
+            certainty=category.certainty,
+        )
+
+
 class BaaDecision(BaseModel):
     decision: Outcome = Field(description="`needs_facts` is neither yes nor no: `missing_facts` would decide.")
     role: str = Field(description="The vendor's role under 45 CFR 160.103 in this engagement, or `undetermined`.")
@@ -41,6 +62,7 @@ class BaaDecision(BaseModel):
     missing_facts: list[str]
     baa_state: BaaState | None = Field(description="Of all agreements with this vendor. Null: none is required.")
     compliant: bool | None = Field(description="Null: no agreement is required, or the relationship has ended.")
+    usual: UsualRole | None = Field(description="By the service, else by the vendor's category. Null: no such kind is known.")
     as_of: date
 
 
@@ -84,6 +106,7 @@ class EngagementOut(BaseModel):
                 missing_facts=list(decision.missing),
                 baa_state=standing.baa_state,
                 compliant=standing.compliant,
+                usual=UsualRole.of(obligation.usual) if obligation.usual else None,
                 as_of=obligation.as_of,
             ),
         )

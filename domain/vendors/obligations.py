@@ -16,6 +16,7 @@ from sqlmodel import col, select
 from domain.clock import today
 from domain.events import emit
 from domain.records import change
+from domain.sra.catalogue import VendorCategory, catalogue
 from domain.sra.things import baa_thing, engagement_thing, vendor_thing
 from domain.tenancy import TenantSession
 from domain.vendors.baas import Baa
@@ -39,6 +40,12 @@ class Obligation:
     @property
     def id(self) -> UUID:
         return self.engagement.id
+
+    @property
+    def usual(self) -> VendorCategory | None:
+        """The kind of party that does such a service, or else that the vendor is filed under. It decides nothing."""
+        by_service = catalogue().vendor_category_by_service.get(self.engagement.service)
+        return by_service or catalogue().vendor_category_by_key.get(self.vendor.category or "")
 
 
 async def revise(session: TenantSession, engagement: Engagement, fields: EngagementFields) -> Engagement:

@@ -78,6 +78,21 @@ async def test_what_nobody_said_is_unknown_and_named(house: House) -> None:
     ]  # fmt: skip
 
 
+async def test_while_facts_are_missing_the_usual_role_is_suggested_and_not_counted(house: House) -> None:
+    msp = await house.tenant()
+    practice = await house.organization(msp)
+    archive = (await engaged(msp, practice, "cloud_archive"))["baa_decision"]
+    assert (archive["decision"], archive["role"]) == ("needs_facts", "undetermined")
+    assert (archive["usual"]["category"], archive["usual"]["role"]) == ("cloud_archive", "business_associate")
+    lab = (await engaged(msp, practice, "lab"))["baa_decision"]["usual"]
+    assert (lab["role"], lab["role_decision_required"]) == ("undetermined", True)
+    filed = await msp.make("/vendors", {"name": "North Recall", "category": "cleaning"})
+    unheard_of = {"vendor_id": filed["id"], "service": "something new"}
+    by_vendor = await msp.make(f"/organizations/{practice}/engagements", unheard_of)
+    assert by_vendor["baa_decision"]["usual"]["category"] == "cleaning"
+    assert (await engaged(msp, practice, "something else"))["baa_decision"]["usual"] is None
+
+
 async def test_a_driver_needs_an_agreement_from_the_day_that_remote_support_sees_patients(house: House) -> None:
     msp = await house.tenant()
     practice = await house.organization(msp)
