@@ -6,11 +6,12 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
-from sqlalchemy import String, bindparam, cast, func
+from sqlalchemy import String, Uuid, bindparam, cast, func, select
 from sqlmodel import col
 
 from api.door import Changes, DoorRoute, Inside, door_router, may, merged, patch_of, this
 from api.pages import Listing, Page, Paged, constant, filters_of, page_of
+from api.v1.tickets import TicketChangeOut
 from domain.access import Permission
 from domain.errors import Forbidden
 from domain.outbound.destinations import EgressPolicy
@@ -22,6 +23,7 @@ from domain.ticketing.connections import Connection, ConnectionChanges, NewConne
 from domain.ticketing.connector import TicketState
 from domain.ticketing.connectors import PRODUCTS
 from domain.ticketing.mappings import Automatic, Mapping, MappingFields, NewMappingFields
+from domain.ticketing.tickets import ChangeStatus, Ticket, TicketChange
 
 
 async def not_narrowed(request: Request) -> None:
@@ -119,6 +121,24 @@ MAPPINGS = Listing(
 )
 
 
+def _connection_of_its_ticket() -> Any:
+    return (
+        select(col(Ticket.connection_id))
+        .where(col(Ticket.tenant_id) == col(TicketChange.tenant_id), col(Ticket.id) == col(TicketChange.ticket_id))
+        .correlate(TicketChange)
+        .scalar_subquery()
+    )
+
+
+REFUSED = Listing(
+    TicketChangeOut,
+    TicketChange,
+    sorts={"created_at": col(TicketChange.created_at)},
+    filters={"connection_id": _connection_of_its_ticket() == bindparam("connection_id", type_=Uuid())},
+    where=col(TicketChange.status) == constant(f"'{ChangeStatus.refused.value}'"),
+)
+
+
 def _address() -> Any:
     """As ``connections.address`` writes it, behind ``callback_base``."""
     tenant, own = (
@@ -193,6 +213,13 @@ async def archive_connection(by: Writer, connection: ThisConnection) -> None:
 async def test_connection(by: Writer, connection: ThisConnection, fields: TestFields | None = None) -> dict[str, Any]:
     """Make a test ticket, find it, comment on it and close it. ``last_test`` of the connection shows how each went."""
     return await trying.ask_to_try(by.session, connection, (fields or TestFields()).organization_id)
+
+
+@router.get("/connections/{connection_id}/refused-changes", response_model=Page[TicketChangeOut])
+async def list_refused_changes(by: Reader, connection: ThisConnection, window: Paged) -> Response:
+    """What the product did not want, again and again, over all tickets, the oldest first: to be set right there by hand.
+    What came after it was told all the same."""
+    return await REFUSED.page(by, window, connection_id=connection.id)
 
 
 @router.get("/connections/{connection_id}/mappings", response_model=Page[MappingOut])

@@ -1,7 +1,7 @@
 """Tickets: a task in the MSP's own tool."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Response
@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import func, select
 from sqlmodel import col
 
-from api.door import Inside, door_router, may
+from api.door import Inside, door_router, may, this
 from api.pages import Listing, Page, Paged, constant, filters_of
 from api.v1.findings import ThisFinding
 from api.v1.tasks import ThisTask
@@ -19,11 +19,12 @@ from domain.remediation.working import TaskDraft
 from domain.tenancy import Fields
 from domain.ticketing import tickets
 from domain.ticketing.connector import TicketState
-from domain.ticketing.tickets import ChangeStatus, Ticket, TicketChange
+from domain.ticketing.tickets import ChangeKind, ChangeStatus, Ticket, TicketChange
 
 router = door_router("ticketing")
 Reader = Annotated[Inside, may(Permission.tasks_read)]
 Writer = Annotated[Inside, may(Permission.tasks_write)]
+ThisTicket = Annotated[Ticket, this(Ticket)]
 
 
 class TicketOut(BaseModel):
@@ -36,6 +37,9 @@ class TicketOut(BaseModel):
     remote_status: str | None = Field(description="In the product's own words.")
     state: TicketState | None
     waiting: int = Field(description="How many changes have still to be told, in their order.")
+    refused: int = Field(
+        description="How many the product did not want, again and again; `GET /tickets/{id}/changes` says why."
+    )
     next_attempt_at: datetime | None
     trouble: str | None = Field(description="Why the oldest of them could not be told yet: a stable code.")
     trouble_detail: str | None
@@ -46,17 +50,32 @@ class TicketOut(BaseModel):
     updated_at: datetime
 
 
+class TicketChangeOut(BaseModel):
+    """One thing that is to be told to a ticket, or was."""
+
+    id: UUID
+    ticket_id: UUID
+    sequence: int = Field(description="Of the event that it tells of; 0 makes the ticket.")
+    kind: ChangeKind
+    about: dict[str, Any] = Field(description="A state, the id of a comment, or the names of fields.")
+    status: ChangeStatus
+    detail: str | None = Field(description="What the product said against it, the last time.")
+    begun_at: datetime | None = Field(description="When it was last tried.")
+    told_at: datetime | None
+    created_at: datetime
+
+
 class NewTicketFields(Fields):
     connection_id: UUID
 
 
-def _waiting() -> object:
+def _count(status: ChangeStatus) -> object:
     return (
         select(func.count(constant("*")))
         .where(
             col(TicketChange.tenant_id) == col(Ticket.tenant_id),
             col(TicketChange.ticket_id) == col(Ticket.id),
-            col(TicketChange.status) == constant(f"'{ChangeStatus.waiting.value}'"),
+            col(TicketChange.status) == constant(f"'{status.value}'"),
         )
         .correlate(Ticket)
         .scalar_subquery()
@@ -67,8 +86,14 @@ TICKETS = Listing(
     TicketOut,
     Ticket,
     sorts={"created_at": col(Ticket.created_at)},
-    columns={"waiting": _waiting()},
+    columns={"waiting": _count(ChangeStatus.waiting), "refused": _count(ChangeStatus.refused)},
     filters=filters_of(Ticket, "task_id"),
+)
+CHANGES = Listing(
+    TicketChangeOut,
+    TicketChange,
+    sorts={"sequence": col(TicketChange.sequence)},
+    filters=filters_of(TicketChange, "ticket_id", "status"),
 )
 
 
@@ -95,6 +120,12 @@ async def raise_ticket_for_finding(by: Writer, finding: ThisFinding, fields: New
     return _shown(await tickets.raise_ticket(by.session, task, connection))
 
 
+@router.get("/tickets/{ticket_id}/changes", response_model=Page[TicketChangeOut])
+async def list_ticket_changes(by: Reader, ticket: ThisTicket, window: Paged, status: ChangeStatus | None = None) -> Response:
+    """What a ticket was told, what waits, and what its product refused, in the order in which it happened."""
+    return await CHANGES.page(by, window, ticket_id=ticket.id, status=status)
+
+
 def _shown(ticket: Ticket) -> TicketOut:
     """A new one: that it is to be made is all that waits."""
-    return TicketOut(**ticket.model_dump(include=set(TicketOut.model_fields)), waiting=1)
+    return TicketOut(**ticket.model_dump(include=set(TicketOut.model_fields)), waiting=1, refused=0)

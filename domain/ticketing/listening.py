@@ -87,12 +87,12 @@ async def _hear_some(session: TenantSession) -> bool:
     place = await driver.fetchval(_TAKE_PLACE, session.tenant_id)
     if place is None:
         return False
-    connections = await _connections(session)
+    connections = await _alive(session)
     wanted = select(Event).where(col(Event.sequence) > place).order_by(col(Event.sequence)).limit(EVENTS_AT_ONCE)
     last = place
     for event in (await session.execute(wanted)).scalars().all():
         last = event.sequence
-        if event.kind in HEARD and connections:
+        if event.kind in HEARD:
             await _hear(session, event, connections)
     await driver.execute(_MOVE_PLACE, session.tenant_id, last)
     return True
@@ -104,12 +104,13 @@ async def _hear(session: TenantSession, event: Event, connections: set[UUID]) ->
         return
     if event.kind == "task.created":
         await _open_automatically(session, event, connections)
-    await _tell(session, event)
+    await _tell(session, event, connections)
 
 
-async def _connections(session: TenantSession) -> set[UUID]:
-    alive = select(Connection.id).where(col(Connection.enabled).is_(True), col(Connection.archived_at).is_(None))
-    return set((await session.execute(alive.where(col(Connection.tenant_id) == session.tenant_id))).scalars())
+async def _alive(session: TenantSession) -> set[UUID]:
+    """Every connection that is kept. One that is switched off is only paused: what happens meanwhile waits for it."""
+    kept = select(Connection.id).where(col(Connection.archived_at).is_(None))
+    return set((await session.execute(kept)).scalars())
 
 
 async def _mappings(session: TenantSession, event: Event, connections: set[UUID]) -> list[TicketMapping]:
@@ -157,9 +158,13 @@ async def _had_one(session: TenantSession, task: Task, connection_id: UUID) -> b
     return (await session.execute(any_at_all.limit(1))).scalar_one_or_none() is not None
 
 
-async def _tell(session: TenantSession, event: Event) -> None:
+async def _tell(session: TenantSession, event: Event, connections: set[UUID]) -> None:
     """Note for each live ticket of a task what it has to hear. What a ticket itself brought about is not told back to it."""
-    alive = select(Ticket).where(col(Ticket.task_id) == event.subject_id, col(Ticket.gone_at).is_(None))
+    alive = select(Ticket).where(
+        col(Ticket.task_id) == event.subject_id,
+        col(Ticket.connection_id).in_(connections),
+        col(Ticket.gone_at).is_(None),
+    )
     for ticket in (await session.execute(alive)).scalars().all():
         if event.actor.get("kind") == "connection" and event.actor.get("id") == str(ticket.connection_id):
             continue

@@ -315,7 +315,7 @@ async def _ticketing(full: FullHouse) -> None:
         ids["connection_id"] = connection = (await make_connection(by, name=f"Desk {full.mark}"))["id"]
         target = {"queue": f"Queue {full.mark}"}
         ids["mapping_id"] = (await make_mapping(by, connection, full.organization, target=target))["id"]
-        await by.make(path, {"connection_id": connection})
+        ids["ticket_id"] = (await by.make(path, {"connection_id": connection}))["id"]
         expect(await by.post(f"/connections/{connection}/test", {"organization_id": full.organization}), 202)
         # Off again, so that no later test's worker goes looking for what is not there.
         expect(await by.patch(f"/connections/{connection}", {"enabled": False}), 200)

@@ -23,7 +23,7 @@ from domain.ticketing.connectors import PRODUCTS as KINDS
 from domain.ticketing.templates import MOST_RESULT, check_template, rendered
 from domain.ticketing.tickets import Ticket
 from domain.ticketing.web import TicketingFailed, Trouble, Web, asked
-from tests.domain.outbound.listening import eventually, working
+from tests.domain.outbound.listening import eventually, listen, listening, working
 from tests.domain.ticketing.fakes import Fake, Request, serving
 from tests.domain.ticketing.products import PRODUCTS, Product
 from tests.makers import House, make_task
@@ -314,3 +314,57 @@ async def test_what_waits_is_told_at_once_when_it_is_mended(house: House, runtim
                 at = f"/tasks/{task['id']}/tickets"
                 await eventually(refused, "the product has refused the next one")
         assert (len(fake.tickets), fake.faults) == (2, [])
+
+
+async def test_what_is_said_while_a_connection_is_off_waits_and_what_is_refused_is_listed(
+    house: House, runtime: Runtime
+) -> None:
+    msp = await house.tenant()
+    practice = await house.organization(msp)
+    product = next(each for each in PRODUCTS if each.name == "redmine")
+    async with serving(product.fake()) as fake, listening() as heard, working(runtime):
+        await listen(msp, heard, "task.*")
+        body = {
+            "product": product.name, "name": "Desk", "base_url": f"http://127.0.0.1:{fake.port}",
+            "settings": product.settings, "credentials": product.credentials,
+        }  # fmt: skip
+        connection = await msp.make("/connections", body)
+        path = f"/connections/{connection['id']}"
+        mapping = {"organization_id": practice, "target": product.target, "automatic": "tasks"}
+        await msp.make(f"{path}/mappings", mapping)
+        task = await make_task(msp, practice)
+        at = f"/tasks/{task['id']}"
+
+        async def told() -> bool:
+            return [each["waiting"] for each in await msp.all(f"{at}/tickets")] == [0]
+
+        await eventually(told, "the ticket is made")
+        await msp.patch(path, {"enabled": False})
+        before = len(heard.arrivals)
+        await msp.make(f"{at}/comments", {"text": "said while it was off"})
+        other = await make_task(msp, practice)
+        await heard.hears(before + 2)
+        await msp.patch(path, {"enabled": True})
+        await eventually(lambda: any("said while it was off" in each for each in fake.tickets[1].comments), "it is told")
+        await eventually(lambda: len(fake.tickets) == 2, "the task of meanwhile has its ticket")
+
+        [ticket] = await msp.all(f"{at}/tickets")
+        fake.trouble = (422, {}, b'{"errors": ["Subject is too dull"]}')
+        async with tenant_session(runtime.database, Wall(msp.tenant_id), actor=SYSTEM) as session:
+            (await session.fetch(Ticket, UUID(ticket["id"]))).attempts = telling.REFUSALS - 1
+        await msp.patch(at, {"title": "Another title"})
+
+        async def refused() -> bool:
+            return [each["refused"] for each in await msp.all(f"{at}/tickets")] == [1]
+
+        await eventually(refused, "it is left behind")
+        changes = await msp.all(f"/tickets/{ticket['id']}/changes")
+        assert [each["status"] for each in changes] == ["told", "told", "refused"]
+        assert (changes[-1]["kind"], changes[-1]["about"]) == ("update", {"fields": ["title"]})
+        assert "Subject is too dull" in changes[-1]["detail"]
+        assert await msp.all(f"{path}/refused-changes") == [changes[-1]]
+        only = await msp.get_json(f"/tickets/{ticket['id']}/changes", params={"status": "refused"})
+        assert only["data"] == [changes[-1]]
+        [elsewhere] = await msp.all(f"/tasks/{other['id']}/tickets")
+        assert elsewhere["refused"] == 0
+    assert fake.faults == []
