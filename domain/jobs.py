@@ -17,7 +17,8 @@ from pgqueuer.queries import Queries
 from domain.tenancy import TenantSession
 
 FAN_OUT = "webhooks.fan_out"
-DELIVER = "webhooks.deliver"
+SEND = "webhooks.send"
+SEND_AGAIN = "webhooks.send_again"
 RENDER_REPORT = "reports.render"
 EVALUATE = "assessments.evaluate"
 EXPORT_AUDIT_LOG = "audit_log.export"

@@ -54,6 +54,7 @@ class Place:
 PLACES = (
     Place(Mail, "sealed", "mail:{tenant_id}:{id}"),
     Place(WebhookEndpoint, "secrets", "webhook_endpoint:{tenant_id}:{id}", listed=True),
+    Place(WebhookEndpoint, "sealed_headers", "webhook_endpoint:{tenant_id}:{id}:headers"),
     Place(Connection, "sealed_credentials", "ticketing_connection:{tenant_id}:{id}:credentials"),
     Place(Connection, "sealed_callback_secret", "ticketing_connection:{tenant_id}:{id}:callback"),
     Place(RmmConnection, "sealed_credentials", "rmm_connection:{tenant_id}:{id}:credentials"),

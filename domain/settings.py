@@ -63,6 +63,7 @@ class Settings(BaseSettings):
     webhook_allow_http: bool = False
     webhook_allow_loopback: bool = False
     webhook_ports: Annotated[tuple[int, ...], NoDecode] = (443,)
+    webhook_bodies_days: Annotated[int, Field(ge=0, le=3_650)] = 30
 
     smtp_host: str | None = None
     smtp_port: Annotated[int, Field(ge=1, le=65535)] = 587

@@ -23,7 +23,8 @@ from domain.inventory.rmm_sites import RmmSite
 from domain.inventory.segments import Segment
 from domain.inventory.systems import System
 from domain.inventory.workforce import Workforce
-from domain.outbound.deliveries import Delivery, DeliveryAttempt
+from domain.outbound.attempts import DeliveryAttempt
+from domain.outbound.deliveries import Delivery
 from domain.outbound.endpoints import WebhookEndpoint
 from domain.outbound.mail import Mail
 from domain.people.api_keys import ApiKey

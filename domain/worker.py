@@ -25,7 +25,6 @@ from domain import audit_exports, audit_partitions
 from domain.inventory import fleet_importing, import_jobs
 from domain.inventory.rmm import pulling
 from domain.jobs import (
-    DELIVER,
     EVALUATE,
     EXPORT_AUDIT_LOG,
     FAN_OUT,
@@ -38,11 +37,13 @@ from domain.jobs import (
     RENDER_REPORT,
     RESET_PASSWORD,
     REVIEW_AGREEMENTS,
+    SEND,
+    SEND_AGAIN,
     SEND_MAIL,
     TELL_TICKET,
     TEST_CONNECTION,
 )
-from domain.outbound import dispatch
+from domain.outbound import attempts, dispatch, sending
 from domain.outbound.mail import deliver_mail, sweep_mail
 from domain.people.kept_answers import forget_old_answers
 from domain.people.personal_notes import note_for_person
@@ -63,7 +64,8 @@ Handler = Callable[[Runtime, Mapping[str, Any]], Awaitable[None]]
 
 JOBS: dict[str, Handler] = {
     FAN_OUT: dispatch.fan_out,
-    DELIVER: dispatch.deliver,
+    SEND: sending.send,
+    SEND_AGAIN: sending.send,
     RENDER_REPORT: report_files.render_report,
     EVALUATE: re_evaluating.evaluate_again,
     EXPORT_AUDIT_LOG: audit_exports.write_export,
@@ -89,9 +91,10 @@ AT_ONCE: Mapping[str, int] = {
     IMPORT: 2,
     FLEET_IMPORT: 2,
     PULL_INVENTORY: 8,
+    SEND_AGAIN: 32,
 }
 """How many jobs of a kind may be taken at once over all workers, where many would eat up memory, be taken for a flood by a
-mail server, or leave no place for others. Others are not bounded."""
+mail server, wait for endpoints that are dead, or leave no place for others. Others are not bounded."""
 IN_TURN: Mapping[str, int] = {EVALUATE: 2, REVIEW_AGREEMENTS: 2}
 """How many jobs of a kind one worker runs at once; those that it has taken beyond that wait their turn. Short jobs that come by
 the thousand are taken in heaps: the queue lets a fifth of a second pass between one taking and the next."""
@@ -115,7 +118,7 @@ class Pace:
     """How the worker goes about it. The defaults are for real life; tests are in a hurry."""
 
     jobs_at_once: int = 64
-    """Mostly deliveries, which do nothing but wait for their receivers."""
+    """Mostly of webhooks, which do nothing but wait for their receivers."""
     look: timedelta = timedelta(seconds=2)
     """How often to look for jobs of killed workers. New jobs announce themselves."""
     heartbeat_timeout: timedelta = timedelta(seconds=10)
@@ -255,6 +258,7 @@ async def _pause(ended: asyncio.Event, length: timedelta) -> None:
 
 CHORES: tuple[Chore, ...] = (
     Chore("webhooks.sweep", timedelta(minutes=1), dispatch.sweep),
+    Chore("webhooks.forget", timedelta(hours=1), attempts.forget_what_was_said),
     Chore("imports.sweep", timedelta(minutes=1), import_jobs.sweep),
     Chore("tickets.sweep", timedelta(minutes=1), polling.sweep),
     Chore("fleet_imports.sweep", timedelta(minutes=1), fleet_importing.sweep),

@@ -13,9 +13,10 @@ from api.door import DoorRoute, Inside, may, not_narrowed, this
 from api.pages import Listing, Page, Paged, filters_of
 from api.v1.events import EventOut
 from domain.access import Permission
+from domain.events import Event
 from domain.outbound import deliveries, payloads
-from domain.outbound.deliveries import Delivery, DeliveryAttempt, DeliveryStatus
-from domain.outbound.dispatch import event_of
+from domain.outbound.attempts import DeliveryAttempt
+from domain.outbound.deliveries import Delivery, DeliveryStatus
 from domain.outbound.endpoints import WebhookEndpoint
 
 router = APIRouter(route_class=DoorRoute, tags=["webhooks"], dependencies=[Depends(not_narrowed)])
@@ -45,6 +46,9 @@ class DeliveryOut(BaseModel):
 class AttemptOut(BaseModel):
     id: UUID
     at: datetime
+    request_headers: dict[str, str] | None
+    """What was sent; the values of your own headers are masked. Null when it is no longer kept, as are both bodies."""
+    request_body: str | None
     response_status: int | None
     response_body: str | None
     """At most the first 16 kB."""
@@ -94,9 +98,12 @@ async def read_delivery(by: Reader, delivery: ThisDelivery) -> DeliveryDetailOut
     """One delivery with what is sent, and with every attempt."""
     attempts = select(DeliveryAttempt).where(col(DeliveryAttempt.delivery_id) == delivery.id)
     history = (await by.session.execute(attempts.order_by(col(DeliveryAttempt.id)))).scalars()
+    endpoint = await by.session.fetch(WebhookEndpoint, delivery.endpoint_id)
+    wanted = select(Event).where(col(Event.at) == delivery.event_at, col(Event.id) == delivery.event_id)
+    event = (await by.session.execute(wanted)).scalar_one()
     return DeliveryDetailOut(
         **{name: getattr(delivery, name) for name in DeliveryOut.model_fields},
-        payload=WebhookPayload.model_validate_json(payloads.body(await event_of(by.session, delivery))),
+        payload=WebhookPayload.model_validate_json(payloads.body(event, free_text=endpoint.free_text)),
         history=[AttemptOut.model_validate(each, from_attributes=True) for each in history],
     )
 

@@ -3,11 +3,12 @@
 An endpoint hears the whole tenant, so a principal that is narrowed to some organizations may not even look at it.
 """
 
-from datetime import datetime, timedelta
+from dataclasses import asdict
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Response
+from fastapi import APIRouter, Depends, Header, Query, Response
 from pydantic import AwareDatetime, BaseModel
 from sqlmodel import Field, col
 
@@ -19,8 +20,10 @@ from domain.clock import now
 from domain.outbound import deliveries, endpoints, payloads
 from domain.outbound.deliveries import Delivery
 from domain.outbound.destinations import EgressPolicy
-from domain.outbound.endpoints import EndpointFields, WebhookEndpoint
+from domain.outbound.endpoints import EndpointChanges, NewEndpointFields, WebhookEndpoint
 from domain.outbound.event_types import event_types
+from domain.outbound.signing_keys import SignatureKind
+from domain.outbound.statistics import statistics
 from domain.tenancy import Fields
 
 router = APIRouter(route_class=DoorRoute, tags=["webhooks"], dependencies=[Depends(not_narrowed)])
@@ -38,12 +41,17 @@ async def hear_event(
     webhook_id: Annotated[str, Header(description="The event's id: the same over all attempts. Drop what you have seen.")],
     webhook_timestamp: Annotated[int, Header(description="Seconds since 1970, of this attempt.")],
     webhook_signature: Annotated[
-        str, Header(description="One signature per valid secret: `v1,<base64>`, separated by spaces.")
+        str, Header(description="One signature per valid key, separated by spaces: `v1,<base64>` or `v1a,<base64>`.")
     ],
 ) -> None:
     """An event, signed as [Standard Webhooks](https://www.standardwebhooks.com) lays down. Answer with any 2xx within 15
     seconds. Anything else is tried again over three days; 410 switches the endpoint off. Events may come twice, and in
     another order: go by ``sequence``."""
+
+
+class PublicKeyOut(BaseModel):
+    key: str = Field(description="`whpk_` and the ed25519 key in base64, as Standard Webhooks writes it.")
+    until: datetime | None = Field(description="When it signs no more; null for the newest.")
 
 
 class EndpointOut(BaseModel):
@@ -52,6 +60,18 @@ class EndpointOut(BaseModel):
     description: str | None
     event_types: list[str]
     """An empty list hears everything."""
+    organization_ids: list[UUID]
+    group_ids: list[UUID]
+    condition: str | None
+    free_text: bool
+    at_once: int
+    throttle_per_second: int | None
+    header_names: list[str]
+    """Headers of your own. Their values are never shown."""
+    signature: SignatureKind
+    """What a new key is; those before it may be of the other kind."""
+    public_keys: list[PublicKeyOut]
+    """For signatures `v1a`: the newest first."""
     enabled: bool
     disabled_reason: str | None
     """``gone`` or ``failing`` when we switched it off; null when a person did, or while it is on."""
@@ -63,18 +83,21 @@ class EndpointOut(BaseModel):
 
 
 class NewEndpointOut(EndpointOut):
-    secret: str
-    """Verifies what we send, as Standard Webhooks lays down. Shown this once."""
+    secret: str | None
+    """Verifies what we send, as Standard Webhooks lays down. Shown this once; null for `v1a`, where a public key verifies."""
 
 
 class RotationFields(Fields):
-    grace_seconds: int = Field(default=86_400, ge=0, le=604_800, description="How long the old secret signs as well.")
+    grace_seconds: int = Field(default=86_400, ge=0, le=604_800, description="How long the old keys sign as well.")
+    signature: SignatureKind | None = Field(default=None, description="The kind of the new key; the same as before if absent.")
 
 
 class RotationOut(BaseModel):
-    secret: str
-    """Shown this once."""
-    old_secrets_until: datetime
+    secret: str | None
+    """Shown this once; null for `v1a`, where a public key verifies."""
+    public_keys: list[PublicKeyOut]
+    old_secrets_until: datetime | None
+    """Null when no old one signs any more."""
 
 
 class RecoveryFields(Fields):
@@ -86,7 +109,28 @@ class RecoveryOut(BaseModel):
     recovered: int
     """How many deliveries began anew."""
     complete: bool
-    """False when there were more than could be begun at once: ask again."""
+    """False when there were more events than can be looked at once: ask again, since `go_on_from`."""
+    go_on_from: datetime | None
+
+
+class FiguresOut(BaseModel):
+    attempts: int
+    succeeded: int
+    failed: int
+    success_rate: float | None = Field(description="From 0 to 1; null where there was no attempt.")
+    p50_ms: int | None = Field(description="Half of the attempts took no longer.")
+    p95_ms: int | None
+
+
+class DayOut(FiguresOut):
+    day: date = Field(description="In UTC. Days without an attempt are left out.")
+
+
+class StatisticsOut(FiguresOut):
+    since: datetime
+    pending: int = Field(description="Deliveries that are still to be made.")
+    last_success_at: datetime | None = Field(description="Also of before `since`.")
+    by_day: list[DayOut]
 
 
 class EventTypeOut(BaseModel):
@@ -128,13 +172,13 @@ async def list_webhook_endpoints(by: Reader, window: Paged) -> Response:
 
 
 @router.post("/webhook-endpoints", status_code=201, response_model=NewEndpointOut)
-async def register_webhook_endpoint(by: Writer, fields: EndpointFields) -> NewEndpointOut:
-    """Listen somewhere. The answer holds the signing secret, which is never shown again."""
+async def register_webhook_endpoint(by: Writer, fields: NewEndpointFields) -> NewEndpointOut:
+    """Listen somewhere. The answer holds the signing secret, which is never shown again, or the public key."""
     endpoint, secret = await endpoints.register(
         by.session, fields, policy=EgressPolicy.of(by.runtime.settings), keyring=by.runtime.keyring
     )
     by.tag(endpoint)
-    return NewEndpointOut(**{name: getattr(endpoint, name) for name in EndpointOut.model_fields}, secret=secret)
+    return NewEndpointOut(**_shown(endpoint).model_dump(), secret=secret)
 
 
 @router.get("/webhook-endpoints/{webhook_endpoint_id}", response_model=EndpointOut)
@@ -142,11 +186,13 @@ async def read_webhook_endpoint(by: Reader, endpoint: ThisEndpoint) -> WebhookEn
     return endpoint
 
 
-@router.patch("/webhook-endpoints/{webhook_endpoint_id}", response_model=EndpointOut, openapi_extra=patch_of(EndpointFields))
+@router.patch("/webhook-endpoints/{webhook_endpoint_id}", response_model=EndpointOut, openapi_extra=patch_of(EndpointChanges))
 async def change_webhook_endpoint(by: Writer, endpoint: ThisEndpoint, changes: Changes) -> WebhookEndpoint:
-    """Change where and what is heard. ``{"enabled": true}`` switches an endpoint on again that we switched off."""
-    fields = merged(EndpointFields, endpoint, changes)
-    return await endpoints.change_endpoint(by.session, endpoint, fields, policy=EgressPolicy.of(by.runtime.settings))
+    """Change where and what is heard. ``{"enabled": true}`` switches an endpoint on again that we switched off. ``headers``
+    are set anew as a whole, and only when they are said."""
+    fields = merged(EndpointChanges, endpoint, changes)
+    policy = EgressPolicy.of(by.runtime.settings)
+    return await endpoints.change_endpoint(by.session, endpoint, fields, policy=policy, keyring=by.runtime.keyring)
 
 
 @router.delete("/webhook-endpoints/{webhook_endpoint_id}", status_code=204)
@@ -164,10 +210,25 @@ async def test_webhook_endpoint(by: Writer, endpoint: ThisEndpoint) -> Delivery:
 
 @router.post("/webhook-endpoints/{webhook_endpoint_id}/secret-rotation", status_code=201, response_model=RotationOut)
 async def rotate_webhook_secret(by: Writer, endpoint: ThisEndpoint, fields: RotationFields) -> RotationOut:
-    """Make a new signing secret, shown this once. During the grace both sign, so no delivery fails to verify."""
-    grace = timedelta(seconds=fields.grace_seconds)
-    secret = await endpoints.rotate_secret(by.session, endpoint, grace=grace, keyring=by.runtime.keyring)
-    return RotationOut(secret=secret, old_secrets_until=now() + grace)
+    """Make a new signing key, whose secret is shown this once. During the grace old and new ones sign, so no delivery fails
+    to verify."""
+    done = await endpoints.rotate_key(
+        by.session,
+        endpoint,
+        signature=fields.signature,
+        grace=timedelta(seconds=fields.grace_seconds),
+        keyring=by.runtime.keyring,
+    )
+    keys = _shown(endpoint).public_keys
+    return RotationOut(secret=done.secret, public_keys=keys, old_secrets_until=done.old_keys_until)
+
+
+@router.get("/webhook-endpoints/{webhook_endpoint_id}/statistics", response_model=StatisticsOut)
+async def read_webhook_statistics(
+    by: Reader, endpoint: ThisEndpoint, days: Annotated[int, Query(ge=1, le=366)] = 30
+) -> dict[str, Any]:
+    """How an endpoint has done in the last days: how many attempts, how many succeeded, how long they took; day by day."""
+    return asdict(await statistics(by.session, endpoint.id, days=days))
 
 
 @router.post("/webhook-endpoints/{webhook_endpoint_id}/recovery", status_code=202, response_model=RecoveryOut)
@@ -176,4 +237,8 @@ async def recover_webhook_deliveries(by: Writer, endpoint: ThisEndpoint, fields:
     delivered, or is on its way, is sent again."""
     until = fields.until or now()
     done = await deliveries.recover(by.session, endpoint, since=fields.since, until=until)
-    return RecoveryOut(recovered=done.recovered, complete=done.complete)
+    return RecoveryOut(recovered=done.recovered, complete=done.go_on_from is None, go_on_from=done.go_on_from)
+
+
+def _shown(endpoint: WebhookEndpoint) -> EndpointOut:
+    return EndpointOut.model_validate(endpoint, from_attributes=True)

@@ -1,25 +1,27 @@
-"""Deliveries: one event on its way to one endpoint, with every attempt. The queue can be rebuilt from these rows.
+"""Deliveries: one event on its way to one endpoint. The queue can be rebuilt from these rows.
 
-The surprising fact: a delivery's ``version`` names the attempt that is due. A job carries the version it was queued for
-and does nothing once that has passed, so a delivery that was queued twice is still sent once.
+The surprising fact: no job is about a delivery. A job wakes an endpoint, and whoever sends there takes all that is due; so
+one that is woken twice sends once, and an endpoint that is dead holds up a single job, however much waits for it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, UniqueConstraint, text
-from sqlmodel import Field
+from sqlalchemy import BigInteger, ColumnElement, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlmodel import Field, col, select
 
-from domain.clock import now
+from domain.clock import new_id, now
 from domain.errors import Conflict, Invalid
-from domain.events import append_events, emit
-from domain.jobs import DELIVER, Errand, enqueue_once
+from domain.events import Event, append_events, emit
+from domain.jobs import SEND, SEND_AGAIN, Errand, enqueue_once
+from domain.outbound import payloads
 from domain.outbound.endpoints import WebhookEndpoint, expect_kept
 from domain.outbound.event_types import TEST
+from domain.outbound.filters import passes
 from domain.tenancy import TenantOwned, TenantSession, belongs_to_tenants, instant, one_of, tenant_table
 
 RECOVERED_AT_ONCE = 10_000
@@ -38,6 +40,7 @@ class Delivery(TenantOwned, table=True):
         ForeignKeyConstraint(["tenant_id", "event_at", "event_id"], ["event.tenant_id", "event.at", "event.id"]),
         UniqueConstraint("tenant_id", "endpoint_id", "event_id"),
         Index("ix_delivery_endpoint", "tenant_id", "endpoint_id", "event_sequence", "id"),
+        Index("ix_delivery_due", "tenant_id", "endpoint_id", "next_attempt_at", postgresql_where=text("status = 'pending'")),
         Index("ix_delivery_pending", "tenant_id", "next_attempt_at", postgresql_where=text("status = 'pending'")),
     )
     noun: ClassVar[str] = "delivery"
@@ -56,42 +59,12 @@ class Delivery(TenantOwned, table=True):
     delivered_at: datetime | None = instant(default=None)
 
 
-class DeliveryAttempt(TenantOwned, table=True):
-    __tablename__ = "delivery_attempt"  # pyright: ignore[reportAssignmentType]  SQLModel's stub declares it otherwise
-    __table_args__ = tenant_table(
-        belongs_to_tenants("delivery"), Index("ix_delivery_attempt", "tenant_id", "delivery_id", "id")
-    )
-    noun: ClassVar[str] = "delivery_attempt"
-
-    delivery_id: UUID
-    at: datetime = instant()
-    response_status: int | None = None
-    response_body: str | None = None
-    duration_ms: int
-    failure: str | None = None
-    detail: str | None = None
-
-
-@dataclass(frozen=True)
-class Due:
-    """An attempt to be queued. ``troubled``: its endpoint has only failed of late."""
-
-    id: UUID
-    version: int
-    troubled: bool = False
-
-    @property
-    def key(self) -> str:
-        """What no two jobs share while they wait or run."""
-        return f"{DELIVER}:{self.id}:{self.version}"
-
-
 @dataclass(frozen=True)
 class Recovery:
-    """How many deliveries began anew, and whether those are all that were missed."""
+    """How many deliveries began anew. ``go_on_from`` is the time up to which there was no more; None when that is all."""
 
     recovered: int
-    complete: bool
+    go_on_from: datetime | None
 
 
 _NEW_ID = """
@@ -109,53 +82,103 @@ _INTO_DELIVERY = f"""
 _LISTENS = f"""
     w.enabled and w.archived_at is null and e.kind <> '{TEST}' and (
         jsonb_array_length(w.event_types) = 0
-        or w.event_types ? e.kind or w.event_types ? (split_part(e.kind, '.', 1) || '.*'))"""
+        or w.event_types ? e.kind or w.event_types ? (split_part(e.kind, '.', 1) || '.*'))
+    and (jsonb_array_length(w.organization_ids) + jsonb_array_length(w.group_ids) = 0
+        or w.organization_ids ? e.organization_id::text
+        or exists (select 1 from grouped_organization g where g.tenant_id = e.tenant_id
+            and g.organization_id = e.organization_id and w.group_ids ? g.group_id::text))"""  # noqa: S608  our own text
+
+_CONDITIONAL = "select exists (select 1 from webhook_endpoint where tenant_id = $1 and condition is not null)"
+
+_PAIRS = f"""
+    select w.id as endpoint_id, e.id as event_id from event e join webhook_endpoint w on w.tenant_id = e.tenant_id
+    where e.tenant_id = $1 and e.sequence > $2 and e.sequence <= $3 and w.condition is not null and {_LISTENS}"""  # noqa: S608  our own text
 
 _FAN_OUT = f"""
     with made as ({_INTO_DELIVERY}
         where e.tenant_id = $1 and e.sequence > $2 and e.sequence <= $3 and {_LISTENS}
+            and (w.condition is null or (w.id, e.id) in (select * from unnest($4::uuid[], $5::uuid[])))
         order by e.sequence
         on conflict (tenant_id, endpoint_id, event_id) do nothing
-        returning tenant_id, id, version, endpoint_id, event_sequence)
-    select made.id, made.version, w.failing_since is not null as troubled from made
-    join webhook_endpoint w on w.tenant_id = made.tenant_id and w.id = made.endpoint_id order by made.event_sequence"""  # noqa: S608  our own text
+        returning tenant_id, endpoint_id)
+    select w.id, w.failing_since is not null as troubled from webhook_endpoint w
+    where w.tenant_id = $1 and w.id in (select endpoint_id from made)"""  # noqa: S608  our own text
+
+_MISSED = f"""
+    e.tenant_id = $1 and w.id = $2 and e.at >= $3 and e.at < $4 and {_LISTENS} and not exists (
+        select 1 from delivery d where d.tenant_id = e.tenant_id and d.endpoint_id = w.id and d.event_id = e.id
+        and d.status <> 'failed')"""  # noqa: S608  our own text
+
+_LIST_MISSED = f"""
+    select e.id, e.at from event e join webhook_endpoint w on w.tenant_id = e.tenant_id where {_MISSED}
+    order by e.at, e.sequence limit $5"""  # noqa: S608  our own text
 
 _RECOVER = f"""
     {_INTO_DELIVERY}
-    where e.tenant_id = $1 and w.id = $2 and e.at >= $3 and e.at < $4 and {_LISTENS} and not exists (
-        select 1 from delivery d where d.tenant_id = e.tenant_id and d.endpoint_id = w.id and d.event_id = e.id
-        and d.status <> 'failed')
-    order by e.sequence limit $5
+    where {_MISSED} and e.id = any($5::uuid[])
+    order by e.sequence
     on conflict (tenant_id, endpoint_id, event_id) do update
         set status = 'pending', attempts = 0, next_attempt_at = now(), updated_at = now(), version = delivery.version + 1
         where delivery.status = 'failed'
-    returning id, version"""  # noqa: S608  our own text
+    returning id"""  # noqa: S608  our own text
 
 _TEST = f"""
     {_INTO_DELIVERY}
     where e.tenant_id = $1 and w.id = $2 and e.id = $3
-    returning id, version"""
+    returning id"""
 
 
 async def fan_out(session: TenantSession, *, after_sequence: int, up_to_sequence: int) -> None:
     """One delivery for each of these events and each endpoint that listens to it; those that are there stay as they are."""
     connection = await session.driver()
-    rows = await connection.fetch(_FAN_OUT, session.tenant_id, after_sequence, up_to_sequence)
-    await queue(session, [Due(each["id"], each["version"], each["troubled"]) for each in rows])
+    endpoints, events = list[UUID](), list[UUID]()
+    if await connection.fetchval(_CONDITIONAL, session.tenant_id):
+        pairs = await connection.fetch(_PAIRS, session.tenant_id, after_sequence, up_to_sequence)
+        between = (col(Event.sequence) > after_sequence, col(Event.sequence) <= up_to_sequence)
+        passed = await _passing(session, [(each["endpoint_id"], each["event_id"]) for each in pairs], *between)
+        endpoints, events = [each[0] for each in passed], [each[1] for each in passed]
+    rows = await connection.fetch(_FAN_OUT, session.tenant_id, after_sequence, up_to_sequence, endpoints, events)
+    reason = f"{after_sequence}-{up_to_sequence}"
+    await wake(session, [each["id"] for each in rows if not each["troubled"]], because=reason)
+    await wake(session, [each["id"] for each in rows if each["troubled"]], because=reason, again=True)
+
+
+async def _passing(
+    session: TenantSession, pairs: Sequence[tuple[UUID, UUID]], *where: ColumnElement[bool]
+) -> list[tuple[UUID, UUID]]:
+    """Those pairs of endpoint and event of which the endpoint's condition holds; ``where`` finds the events."""
+    if not pairs:
+        return []
+    named = {endpoint for endpoint, _ in pairs}
+    endpoints = (await session.execute(select(WebhookEndpoint).where(col(WebhookEndpoint.id).in_(named)))).scalars().all()
+    conditions = {each.id: (each.condition, each.free_text) for each in endpoints}
+    events = {each.id: each for each in (await session.execute(select(Event).where(*where))).scalars().all()}
+    passed: list[tuple[UUID, UUID]] = []
+    for endpoint_id, event_id in pairs:
+        condition, free_text = conditions[endpoint_id]
+        if condition is None or passes(condition, payloads.thin(events[event_id], free_text=free_text)):
+            passed.append((endpoint_id, event_id))
+    return passed
 
 
 async def recover(session: TenantSession, endpoint: WebhookEndpoint, *, since: datetime, until: datetime) -> Recovery:
     """Begin a delivery for each event of this time that the endpoint listens to and missed: never made, or failed.
 
-    What was delivered, or is on its way, stays as it is. At most 10,000 at once: ask again until it is complete.
+    What was delivered, or is on its way, stays as it is. At most 10,000 events at once: go on from the time that is given.
     """
     if since >= until:
         raise Invalid.one("/until", "before_since", "The time must end after it began.")
     _expect_listening(endpoint)
     connection = await session.driver()
-    rows = await connection.fetch(_RECOVER, session.tenant_id, endpoint.id, since, until, RECOVERED_AT_ONCE)
-    await queue(session, [Due(each["id"], each["version"]) for each in rows])
-    return Recovery(len(rows), complete=len(rows) < RECOVERED_AT_ONCE)
+    found = await connection.fetch(_LIST_MISSED, session.tenant_id, endpoint.id, since, until, RECOVERED_AT_ONCE)
+    missed = [each["id"] for each in found]
+    if endpoint.condition is not None and found:
+        kept = (col(Event.at) >= found[0]["at"], col(Event.at) <= found[-1]["at"], col(Event.id).in_(missed))
+        missed = [each for _, each in await _passing(session, [(endpoint.id, each) for each in missed], *kept)]
+    rows = await connection.fetch(_RECOVER, session.tenant_id, endpoint.id, since, until, missed)
+    if rows:
+        await wake(session, [endpoint.id], because=f"recovery:{new_id()}")
+    return Recovery(len(rows), go_on_from=found[-1]["at"] if len(found) == RECOVERED_AT_ONCE else None)
 
 
 async def resend(session: TenantSession, delivery: Delivery, endpoint: WebhookEndpoint) -> Delivery:
@@ -168,7 +191,7 @@ async def resend(session: TenantSession, delivery: Delivery, endpoint: WebhookEn
     delivery.attempts = 0
     delivery.next_attempt_at = now()
     await session.flush()
-    await queue(session, [Due(delivery.id, delivery.version)])
+    await wake(session, [endpoint.id], because=f"resend:{delivery.id}:{delivery.version}")
     return delivery
 
 
@@ -180,25 +203,30 @@ async def send_test(session: TenantSession, endpoint: WebhookEndpoint) -> Delive
     # A delivery refers to its event, so the events of this transaction are written a little earlier than usual.
     await append_events(session)
     connection = await session.driver()
-    rows = await connection.fetch(_TEST, session.tenant_id, endpoint.id, event_id)
-    delivery = await session.fetch(Delivery, rows[0]["id"])
-    await queue(session, [Due(delivery.id, delivery.version)])
-    return delivery
+    delivery_id = await connection.fetchval(_TEST, session.tenant_id, endpoint.id, event_id)
+    await wake(session, [endpoint.id], because=f"test:{delivery_id}")
+    return await session.fetch(Delivery, delivery_id)
 
 
-async def queue(session: TenantSession, due: Iterable[Due], *, after: timedelta | None = None) -> None:
-    """A job for each of these deliveries. Those to endpoints in trouble wait behind the others, so that one dead host
-    with a long backlog holds up nobody else."""
+async def wake(
+    session: TenantSession,
+    endpoint_ids: Iterable[UUID],
+    *,
+    because: str,
+    after: timedelta | None = None,
+    again: bool = False,
+) -> None:
+    """A job for each of these endpoints that sends what is due there. ``because`` keeps apart jobs that must not stand in for
+    each other: one that is running may have looked already. ``again``: the endpoint has only failed of late, and waits behind
+    the others, so that many dead hosts hold up nobody else."""
+    job = SEND_AGAIN if again else SEND
     errands = [
         Errand(
-            key=each.key,
-            ids={"delivery_id": each.id, "version": each.version},
-            after=after,
-            priority=-1 if each.troubled else 0,
+            key=f"{SEND}:{each}:{because}", ids={"endpoint_id": each, "run": new_id()}, after=after, priority=-1 if again else 0
         )
-        for each in due
+        for each in endpoint_ids
     ]
-    await enqueue_once(session, DELIVER, errands)
+    await enqueue_once(session, job, errands)
 
 
 def _expect_listening(endpoint: WebhookEndpoint) -> None:

@@ -10,7 +10,7 @@ import asyncio
 import ssl
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -24,11 +24,12 @@ from domain.outbound.destinations import (
     check_url,
     destination,
 )
-from domain.outbound.transport import EgressFailed, Failure, GuardedTransport, Resolver
+from domain.outbound.transport import EgressFailed, Failure, GuardedTransport, Line, Resolver, parts_of
 
 __all__ = [
     "Answer",
     "Egress",
+    "EgressLine",
     "EgressPolicy",
     "EgressRefused",
     "Failure",
@@ -93,35 +94,106 @@ class Egress:
         """
         started = time.monotonic()
         arrived = _Arrived(limit=whole_up_to or self._policy.kept_bytes, needed_whole=whole_up_to is not None)
-        failure: Failure | None = None
-        try:
-            async with asyncio.timeout(self._policy.deadline):
-                await self._exchange(method, url, headers or {}, body, arrived)
-        except TimeoutError:
-            failure = Failure(FailureCode.timeout, f"No complete answer within {self._policy.deadline:g} seconds.")
-        except EgressRefused as refused:
-            failure = Failure(refused.reason, refused.detail)
-        except EgressFailed as failed:
-            failure = failed.failure
+        failure = await _failure_of(self._exchange(method, url, headers or {}, body, arrived), self._policy)
         return arrived.answer(failure, duration_ms=round((time.monotonic() - started) * 1000))
+
+    def line(self) -> "EgressLine":
+        """For requests that follow each other to one host of one customer."""
+        return EgressLine(self._policy, self._transport)
 
     async def _exchange(self, method: str, url: str, headers: Mapping[str, str], body: bytes, arrived: "_Arrived") -> None:
         # The transport is spoken to directly: a client in between would write each URL, which may hold a
         # customer's token, into the log.
-        check_headers(headers)
-        defaults = {"user-agent": self._policy.user_agent, "accept": "*/*", "accept-encoding": "identity"}
-        named = {name.lower(): value for name, value in headers.items()}
-        request = httpx.Request(
-            method, destination(url, self._policy), headers={**defaults, **named, "connection": "close"}, content=body
-        )
+        request = _request(self._policy, method, url, headers, body, connection="close")
         response = await self._transport.handle_async_request(request)
         try:
-            arrived.begin(response)
+            arrived.begin(response.status_code, response.headers)
             async for chunk in response.aiter_raw():
                 if not arrived.take(chunk):
                     break
         finally:
             await response.aclose()
+
+
+class EgressLine:
+    """Posts one after the other, each as :meth:`Egress.post` does, and keeps the connection open in between.
+
+    Only for what goes to one host on behalf of one customer. Whoever opened it closes it.
+    """
+
+    def __init__(self, policy: EgressPolicy, transport: GuardedTransport) -> None:
+        self._policy = policy
+        self._transport = transport
+        self._line: Line | None = None
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        """As :meth:`Egress.post`. A host may hang up between two requests; then this one goes out on a new connection."""
+        started = time.monotonic()
+        arrived = _Arrived(limit=self._policy.kept_bytes, needed_whole=False)
+        failure = await _failure_of(self._exchange(url, headers, body, arrived), self._policy)
+        return arrived.answer(failure, duration_ms=round((time.monotonic() - started) * 1000))
+
+    async def close(self) -> None:
+        if self._line is not None:
+            line, self._line = self._line, None
+            await line.close()
+
+    async def _exchange(self, url: str, headers: Mapping[str, str], body: bytes, arrived: "_Arrived") -> None:
+        request = _request(self._policy, "POST", url, headers, body, connection="keep-alive")
+        if self._line is not None and not self._line.usable:
+            await self.close()
+        followed = self._line is not None
+        try:
+            await self._exchange_on_line(request, arrived)
+        except EgressFailed as failed:
+            if not followed or failed.failure.code not in _HUNG_UP or arrived.status is not None:
+                raise
+            await self._exchange_on_line(request, arrived)
+
+    async def _exchange_on_line(self, request: httpx.Request, arrived: "_Arrived") -> None:
+        """The line is kept only when all of the answer has come, so that the next one begins where it should."""
+        whole = False
+        try:
+            self._line = self._line or self._transport.line_to(request.url)
+            answer = await self._line.exchange(request)
+            arrived.begin(answer.status, httpx.Headers(answer.headers))
+            async for chunk in parts_of(answer):
+                if not arrived.take(chunk):
+                    return
+            await answer.aclose()
+            whole = True
+        finally:
+            if not whole:
+                await self.close()
+
+
+async def _failure_of(exchange: Awaitable[None], policy: EgressPolicy) -> Failure | None:
+    """What went wrong with it, within the one deadline for everything."""
+    try:
+        async with asyncio.timeout(policy.deadline):
+            await exchange
+    except TimeoutError:
+        return Failure(FailureCode.timeout, f"No complete answer within {policy.deadline:g} seconds.")
+    except EgressRefused as refused:
+        return Failure(refused.reason, refused.detail)
+    except EgressFailed as failed:
+        return failed.failure
+    return None
+
+
+_HUNG_UP = frozenset({FailureCode.connection_lost, FailureCode.bad_answer})
+
+
+def _request(
+    policy: EgressPolicy, method: str, url: str, headers: Mapping[str, str], body: bytes, *, connection: str
+) -> httpx.Request:
+    """Raises EgressRefused."""
+    check_headers(headers)
+    defaults = {"user-agent": policy.user_agent, "accept": "*/*", "accept-encoding": "identity"}
+    named = {name.lower(): value for name, value in headers.items()}
+    return httpx.Request(
+        method, destination(url, policy), headers={**defaults, **named, "connection": connection}, content=body
+    )
 
 
 @lru_cache(maxsize=4)
@@ -141,10 +213,10 @@ class _Arrived:
     raw: bytearray = field(default_factory=bytearray)
     cut: bool = False
 
-    def begin(self, response: httpx.Response) -> None:
-        self.status = response.status_code
+    def begin(self, status: int, headers: httpx.Headers) -> None:
+        self.status = status
         room = _MOST_HEADER_BYTES_KEPT
-        for name, value in response.headers.items():
+        for name, value in headers.items():
             room -= len(name) + len(value)
             if room >= 0:
                 self.headers[name] = value

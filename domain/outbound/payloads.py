@@ -1,7 +1,8 @@
 """What the outside learns of an event: ids, kinds, levels and states, and the names of the fields that changed.
 
-Never a text that somebody typed, so nothing that slipped into one can leak through a webhook; who may read more fetches
-it with a permission of their own, and that look is on record. One function decides it for webhooks and ``GET /events``.
+Not a text that somebody typed, so nothing that slipped into one can leak through a webhook; who may read more fetches it
+with a permission of their own, and that look is on record. One function decides it for webhooks and ``GET /events``. An
+endpoint may ask for texts as well: then those are withheld that look as if they named a patient.
 """
 
 import json
@@ -18,9 +19,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from domain.clock import rfc3339
 from domain.events import Event
+from domain.inventory.patient_data import patient_identifiers
 from domain.json_forms import as_json
 from domain.outbound.event_types import EventType
-from domain.tables import TABLES
 
 MOST_BYTES = 20_000
 """Standard Webhooks asks for payloads below 20 kB."""
@@ -53,14 +54,15 @@ _CODES = frozenset(
 """Texts that only ever hold a word of ours or of the catalogue."""
 
 
-def thin(event: Event) -> dict[str, Any]:
+def thin(event: Event, *, free_text: bool = False) -> dict[str, Any]:
     """An event for the outside, in JSON's terms.
 
-    ``changed`` names every field that changed; ``changes`` shows ``{"from", "to"}`` of those whose values nobody typed.
+    ``changed`` names every field that changed; ``changes`` shows ``{"from", "to"}`` of those whose values nobody typed, and
+    with ``free_text`` of the others too.
     """
     names = [name for name in sorted(event.changes) if _NAME.fullmatch(name)][:_MOST_NAMES]
     changes = {name: _pair(event.changes[name]) for name in names}
-    shown = {name: pair for name, pair in changes.items() if _all_shown(event.subject_type, name, pair)}
+    shown = {name: pair for name, pair in changes.items() if _all_shown(event.subject_type, name, pair, free_text=free_text)}
     return {
         "id": str(event.id),
         "sequence": event.sequence,
@@ -73,15 +75,17 @@ def thin(event: Event) -> dict[str, Any]:
     }
 
 
-def body(event: Event) -> bytes:
-    """The payload of a webhook: the same bytes for every attempt and every endpoint, below 20 kB."""
+def body(event: Event, *, free_text: bool = False) -> bytes:
+    """The payload of a webhook, below 20 kB: the same bytes for every attempt and every endpoint that asks for as much."""
+    data = thin(event, free_text=free_text)
+    written = _write({"type": event.kind, "timestamp": data["at"], "data": data})
+    if len(written) < MOST_BYTES:
+        return written
     data = thin(event)
-    payload = {"type": event.kind, "timestamp": data["at"], "data": data}
-    written = _write(payload)
-    if len(written) >= MOST_BYTES:
-        data["changes"] = {}
-        written = _write(payload)
-    return written
+    written = _write({"type": event.kind, "timestamp": data["at"], "data": data})
+    if len(written) < MOST_BYTES:
+        return written
+    return _write({"type": event.kind, "timestamp": data["at"], "data": {**data, "changes": {}}})
 
 
 def example(kind: EventType) -> dict[str, Any]:
@@ -145,8 +149,10 @@ def _pair(change: Any) -> dict[str, Any]:
     return {"from": None, "to": change}
 
 
-def _all_shown(noun: str, name: str, pair: Mapping[str, Any]) -> bool:
-    return all(_is_shown(noun, name, value) for value in pair.values())
+def _all_shown(noun: str, name: str, pair: Mapping[str, Any], *, free_text: bool) -> bool:
+    if all(_is_shown(noun, name, value) for value in pair.values()):
+        return True
+    return free_text and next(patient_identifiers({name: list(pair.values())}), None) is None
 
 
 def _is_shown(noun: str, name: str, value: Any) -> bool:
@@ -184,6 +190,8 @@ def _is_word_of_ours(value: Any) -> bool:
 @cache
 def _columns() -> Mapping[str, Mapping[str, TypeAdapter[Any] | None]]:
     """Per noun and column: how to recognise a value that nobody typed; None where people type."""
+    from domain.tables import TABLES  # noqa: PLC0415  among the tables are those of what is sent, which need this module
+
     return {
         noun: {name: _untyped(field.annotation) for name, field in table.model_fields.items()}
         for table in TABLES
@@ -210,6 +218,8 @@ def _is_plain(kind: Any) -> bool:
 
 @cache
 def _words() -> frozenset[str]:
+    from domain.tables import TABLES  # noqa: PLC0415  as above
+
     kinds = {
         leaf
         for table in TABLES

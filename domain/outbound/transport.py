@@ -3,7 +3,7 @@
 The surprising fact: checking a URL is not enough, since its name may lead anywhere. The name is looked up once, every
 address it leads to is checked, and the socket goes to a checked address while Host, SNI and certificate stay on the
 name; so a name server that answers differently the second time gains nothing. Each request has a connection of its
-own, which no other tenant's request ever shares.
+own, which no other tenant's request ever shares; only what goes to one endpoint in one go may follow on the same one.
 """
 
 import asyncio
@@ -67,46 +67,77 @@ class GuardedTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         check_parsed_url(request.url, self._policy)
-        line = _Line(self._policy, self._resolver)
-        url = request.url
-        connection = httpcore.AsyncHTTPConnection(
-            origin=httpcore.Origin(url.raw_scheme, url.raw_host, port_of(url)),
-            ssl_context=self._tls if url.scheme == "https" else None,
-            network_backend=line,
-        )
+        line = self.line_to(request.url)
         try:
-            with _failures_named():
-                answer = await connection.handle_async_request(
-                    httpcore.Request(
-                        request.method,
-                        httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=port_of(url), target=url.raw_path),
-                        headers=request.headers.raw,
-                        content=request.stream,
-                        extensions=request.extensions,
-                    )
-                )
+            answer = await line.exchange(request)
         except BaseException:
             await line.close()
             raise
         return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer, line))
 
+    def line_to(self, url: httpx.URL) -> "Line":
+        """A connection to the host of a URL that has been checked; it is opened by the first request."""
+        return Line(url, self._policy, self._resolver, self._tls if url.scheme == "https" else None)
+
+
+class Line:
+    """One connection, for requests that follow each other to one host. The name is looked up once, as it opens."""
+
+    def __init__(self, url: httpx.URL, policy: EgressPolicy, resolver: Resolver, tls: ssl.SSLContext | None) -> None:
+        self._socket = _Socket(policy, resolver)
+        self._connection = httpcore.AsyncHTTPConnection(
+            origin=httpcore.Origin(url.raw_scheme, url.raw_host, port_of(url)), ssl_context=tls, network_backend=self._socket
+        )
+        self.used = False
+
+    @property
+    def usable(self) -> bool:
+        """Whether it may take a(nother) request: it has not been opened, or waits and the host has not hung up."""
+        if not self.used:
+            return True
+        return self._connection.is_idle() and not self._connection.has_expired()
+
+    async def exchange(self, request: httpx.Request) -> httpcore.Response:
+        """Raises EgressRefused or EgressFailed."""
+        url = request.url
+        self.used = True
+        with _failures_named():
+            return await self._connection.handle_async_request(
+                httpcore.Request(
+                    request.method,
+                    httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=port_of(url), target=url.raw_path),
+                    headers=request.headers.raw,
+                    content=request.stream,
+                    extensions=request.extensions,
+                )
+            )
+
+    async def close(self) -> None:
+        await self._socket.close()
+
 
 class _Body(httpx.AsyncByteStream):
-    def __init__(self, answer: httpcore.Response, line: "_Line") -> None:
+    def __init__(self, answer: httpcore.Response, line: Line) -> None:
         self._answer = answer
         self._line = line
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        with _failures_named():
-            async for part in self._answer.aiter_stream():
-                yield part
+        async for part in parts_of(self._answer):
+            yield part
 
     async def aclose(self) -> None:
         await self._line.close()
 
 
-class _Line(httpcore.AsyncNetworkBackend):
-    """Opens the socket of one request, and closes it whatever happens, also when a deadline cuts into a handshake."""
+async def parts_of(answer: httpcore.Response) -> AsyncIterator[bytes]:
+    """The body as it comes in. Raises EgressFailed."""
+    with _failures_named():
+        async for part in answer.aiter_stream():
+            yield part
+
+
+class _Socket(httpcore.AsyncNetworkBackend):
+    """Opens the socket of one connection, and closes it whatever happens, also when a deadline cuts into a handshake."""
 
     def __init__(self, policy: EgressPolicy, resolver: Resolver) -> None:
         self._policy = policy
@@ -179,7 +210,7 @@ def _failures_named() -> Generator[None]:
     try:
         yield
     except (httpcore.ConnectError, httpcore.ConnectTimeout, ssl.SSLError) as error:
-        # `_Line` names what goes wrong before there is a connection, so what is left is the TLS handshake.
+        # `_Socket` names what goes wrong before there is a connection, so what is left is the TLS handshake.
         raise EgressFailed(FailureCode.tls_failed, _tls_sentence(error)) from error
     except httpcore.TimeoutException as error:
         raise EgressFailed(FailureCode.timeout, "The host did not answer in time.") from error

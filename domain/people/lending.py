@@ -64,8 +64,8 @@ async def check_narrowing(session: TenantSession, maker: Principal, fields: Narr
     or tomorrow.
     """
     faults = [
-        *await _absent(session, Organization, fields.organization_ids, "organization"),
-        *await _absent(session, Group, fields.group_ids, "group"),
+        *await absent(session, Organization, fields.organization_ids, "organization"),
+        *await absent(session, Group, fields.group_ids, "group"),
     ]
     if maker.organization_ids is not None and fields.group_ids:
         faults.append(Fault("/group_ids", "beyond_maker", "You act for some organizations; name those instead of groups."))
@@ -80,7 +80,8 @@ def hand_on_narrowing(maker: Principal, fields: NarrowingFields) -> list[UUID] |
     return fields.organization_ids
 
 
-async def _absent(session: TenantSession, kind: type[TenantOwned], ids: Sequence[UUID] | None, noun: str) -> list[Fault]:
+async def absent(session: TenantSession, kind: type[TenantOwned], ids: Sequence[UUID] | None, noun: str) -> list[Fault]:
+    """A fault for each of the ids that the session does not see."""
     if not ids:
         return []
     found = set((await session.execute(select(col(kind.id)).where(col(kind.id).in_(ids)))).scalars())

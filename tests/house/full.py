@@ -302,7 +302,8 @@ async def _account(house: House, full: FullHouse) -> None:
     full.ids["audit_export_id"] = export = expect(await by.post("/audit-log/exports", {}), 202)["id"]
     await write_export(house.runtime, {"tenant_id": str(by.tenant_id), "export_id": export})
     # Off, so that not every change of every walk becomes a delivery that a later test's worker would try.
-    endpoint = (await make_webhook_endpoint(by, url=f"https://hooks.example.com/{mark}", enabled=False))["id"]
+    only = {"organization_ids": [full.organization], "group_ids": [full.ids["group_id"]], "headers": {"X-Team": mark}}
+    endpoint = (await make_webhook_endpoint(by, url=f"https://hooks.example.com/{mark}", enabled=False, **only))["id"]
     delivery = expect(await by.post(f"/webhook-endpoints/{endpoint}/test"), 202)
     full.ids["webhook_endpoint_id"], full.ids["delivery_id"] = endpoint, delivery["id"]
     await _ticketing(full)

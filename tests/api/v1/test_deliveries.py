@@ -1,12 +1,15 @@
 """Deliveries, end to end: a change over HTTP, a worker, a real receiver that verifies with an independent library."""
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
 import pytest_asyncio
+from cryptography.exceptions import InvalidSignature
 from fastapi import FastAPI
 from jsonschema import Draft202012Validator
 from sqlmodel import col, select
@@ -15,12 +18,14 @@ from standardwebhooks.webhooks import WebhookVerificationError
 from domain.clock import now, rfc3339
 from domain.database import tenant_session
 from domain.outbound import retries
+from domain.outbound.attempts import forget_what_was_said
 from domain.outbound.endpoints import WebhookEndpoint
 from domain.outbound.mail import Mail
 from domain.runtime import Runtime
 from domain.tenancy import SYSTEM, Wall
-from tests.domain.outbound.listening import eventually, listen, listening, settled, working
-from tests.makers import House, expect
+from tests.domain.outbound.listening import Listener, eventually, listen, listening, settled, working
+from tests.domain.outbound.receivers import answers, receiver
+from tests.makers import House, expect, make_device, make_group
 
 LONG_AGO = "2020-01-01T00:00:00Z"
 
@@ -134,9 +139,10 @@ async def test_after_the_last_attempt_it_waits_for_a_person(house: House) -> Non
 @pytest.mark.usefixtures("worker")
 async def test_an_endpoint_that_is_gone_is_switched_off(house: House) -> None:
     msp = await house.tenant()
-    async with listening(410, 204) as heard, listening() as watcher:
+    async with listening(410, 204) as heard, listening() as watcher, listening() as others:
         endpoint = await listen(msp, heard, "organization.created")
         await listen(msp, watcher, "webhook_endpoint.disabled")
+        await listen(msp, others, "organization.created")
         await house.organization(msp)
         [news] = await watcher.hears(1)
         assert news.payload["data"]["subject"] == {"type": "webhook_endpoint", "id": endpoint["id"]}
@@ -153,11 +159,12 @@ async def test_an_endpoint_that_is_gone_is_switched_off(house: House) -> None:
         [delivery] = await settled(msp, endpoint, failed=1)
         assert (await msp.post(f"/deliveries/{delivery['id']}/resend")).status_code == 409
         await house.organization(msp)
+        await others.hears(2)  # so it has been passed on to all that listen: an endpoint that is on again could still get it
 
         on = expect(await msp.patch(f"/webhook-endpoints/{endpoint['id']}", {"enabled": True}), 200)
         assert (on["enabled"], on["disabled_reason"]) == (True, None)
         done = expect(await msp.post(f"/webhook-endpoints/{endpoint['id']}/recovery", {"since": LONG_AGO}), 202)
-        assert done == {"recovered": 2, "complete": True}, "one that failed, and one that was never begun"
+        assert done == {"recovered": 2, "complete": True, "go_on_from": None}, "one that failed, and one that was never begun"
         assert len({each.id for each in await heard.hears(3)}) == 2
 
 
@@ -248,6 +255,150 @@ async def test_recovery_doubles_nothing(house: House) -> None:
         assert sorted(subjects) == sorted([delivered, *missed])
         for bad in ({"since": "2026-01-01T00:00:00"}, {"since": before, "until": before}, {}):
             assert (await msp.post(path, bad)).status_code == 422
+
+
+@pytest.mark.usefixtures("worker")
+async def test_an_endpoint_hears_only_what_it_asks_for(house: House) -> None:
+    msp = await house.tenant()
+    first, second, third = [await house.organization(msp) for _ in range(3)]
+    group = (await make_group(msp, organization_ids=[second]))["id"]
+    async with listening() as everything, listening() as one, listening() as grouped, listening() as chosen:
+        await listen(msp, everything, "device.created")
+        await listen(msp, one, "device.created", organization_ids=[first, first])
+        await listen(msp, grouped, "device.created", organization_ids=[first], group_ids=[group])
+        laptops = await listen(msp, chosen, "device.*", condition='event.changes.kind.to == "laptop"')
+        for practice, kind in ((first, "psp_scanner"), (second, "laptop"), (third, "nas")):
+            made = await make_device(msp, practice, kind=kind)
+            await msp.patch(f"/devices/{made['id']}", {"name": "Another name"})
+        await everything.hears(3)
+
+        def heard(by: Listener) -> list[str]:
+            return [each.payload["data"]["organization_id"] for each in by.arrivals]
+
+        await grouped.hears(2)
+        await one.hears(1)
+        [arrival] = await chosen.hears(1)
+        assert (sorted(heard(everything)), heard(one)) == (sorted([first, second, third]), [first])
+        assert sorted(heard(grouped)) == sorted([first, second])
+        assert arrival.payload["data"]["changes"]["kind"] == {"from": None, "to": "laptop"}
+        await settled(msp, laptops, delivered=1)
+        at = f"/webhook-endpoints/{laptops['id']}"
+        await msp.patch(at, {"condition": f"event.organization_id == '{third}'"})
+        done = expect(await msp.post(f"{at}/recovery", {"since": LONG_AGO}), 202)
+        assert done["recovered"] == 2, "made and changed: what never came, as the endpoint listens now"
+        await settled(msp, laptops, delivered=3)
+
+
+@pytest.mark.usefixtures("worker")
+async def test_texts_are_sent_to_whom_they_are_asked_for_and_no_patient(house: House) -> None:
+    msp = await house.tenant()
+    await msp.patch("/tenant", {"settings": {"patient_identifiers": "warn"}})
+    practice = await house.organization(msp)
+    async with listening() as thin, listening() as told:
+        await listen(msp, thin, "device.created")
+        endpoint = await listen(msp, told, "device.created", free_text=True)
+        await make_device(msp, practice, name="Front desk", owner="Jones, DOB 03/04/1961")
+        [with_texts], [without] = await told.hears(1), await thin.hears(1)
+        changes = with_texts.payload["data"]["changes"]
+        assert changes["name"] == {"from": None, "to": "Front desk"}
+        assert with_texts.payload["data"]["changed"] == without.payload["data"]["changed"]
+        assert "owner" in with_texts.payload["data"]["changed"] and b"Jones" not in with_texts.body
+        assert b"Front desk" not in without.body
+        [delivery] = await settled(msp, endpoint, delivered=1)
+        assert (await msp.get_json(f"/deliveries/{delivery['id']}"))["payload"] == with_texts.payload
+
+
+@pytest.mark.usefixtures("worker")
+async def test_a_pair_of_keys_signs_beside_a_secret_while_one_follows_the_other(house: House) -> None:
+    msp = await house.tenant()
+    async with listening() as heard:
+        endpoint = await listen(msp, heard, "organization.created")
+        rotation = f"/webhook-endpoints/{endpoint['id']}/secret-rotation"
+        rotated = await msp.make(rotation, {"signature": "v1a", "grace_seconds": 600})
+        assert rotated["secret"] is None
+        [public] = rotated["public_keys"]
+        assert (public["key"][:5], public["until"]) == ("whpk_", None)
+        await house.organization(msp)
+        [arrival] = await heard.hears(1)
+        arrival.verified_by(endpoint["secret"])
+        arrival.verified_with(public["key"])
+        last = await msp.make(rotation, {"grace_seconds": 0})
+        shown = await msp.get_json(f"/webhook-endpoints/{endpoint['id']}")
+        assert (shown["signature"], shown["public_keys"]) == ("v1a", last["public_keys"])
+        await house.organization(msp)
+        _, arrival = await heard.hears(2)
+        assert arrival.headers["webhook-signature"].startswith("v1a,") and " " not in arrival.headers["webhook-signature"]
+        arrival.verified_with(last["public_keys"][0]["key"])
+        with pytest.raises(InvalidSignature):
+            arrival.verified_with(public["key"])
+        paired = await listen(msp, heard, "webhook.test", signature="v1a")
+        assert paired["secret"] is None and paired["public_keys"][0]["key"].startswith("whpk_")
+
+
+@pytest.mark.usefixtures("worker", "quick_retries")
+async def test_the_log_shows_what_was_sent_and_the_figures_add_up(house: House, runtime: Runtime) -> None:
+    msp = await house.tenant()
+    async with listening(500, 204) as heard:
+        own = {"Authorization": "Bearer s3cret", "X-Team": "blue"}
+        endpoint = await listen(msp, heard, "organization.created", headers=own)
+        at = f"/webhook-endpoints/{endpoint['id']}"
+        nothing = await msp.get_json(f"{at}/statistics")
+        assert (nothing["attempts"], nothing["success_rate"], nothing["by_day"]) == (0, None, [])
+        await house.organization(msp)
+        [delivery] = await settled(msp, endpoint, delivered=1)
+        first, second = heard.arrivals
+        assert (first.headers["authorization"], first.headers["x-team"]) == ("Bearer s3cret", "blue")
+        detail = await msp.get(f"/deliveries/{delivery['id']}")
+        assert "s3cret" not in detail.text
+        [failed, succeeded] = detail.json()["history"]
+        assert failed["request_headers"]["authorization"] == "***"
+        assert succeeded["request_headers"]["webhook-signature"] == second.headers["webhook-signature"]
+        assert json.loads(succeeded["request_body"]) == second.payload
+        figures = await msp.get_json(f"{at}/statistics", params={"days": 1})
+        counted = {name: figures[name] for name in ("attempts", "succeeded", "failed", "success_rate", "pending")}
+        assert counted == {"attempts": 2, "succeeded": 1, "failed": 1, "success_rate": 0.5, "pending": 0}
+        assert figures["last_success_at"] == succeeded["at"]
+        assert sum(each["attempts"] for each in figures["by_day"]) == 2
+        assert figures["p50_ms"] <= figures["p95_ms"]
+
+        kept = replace(runtime, settings=runtime.settings.model_copy(update={"webhook_bodies_days": 0}))
+        await forget_what_was_said(kept)
+        for each in (await msp.get_json(f"/deliveries/{delivery['id']}"))["history"]:
+            assert (each["request_headers"], each["request_body"], each["response_body"]) == (None, None, None)
+            assert each["response_status"] in (500, 204)
+        assert (await msp.get_json(f"{at}/statistics"))["attempts"] == 2
+
+
+@pytest.mark.usefixtures("worker")
+async def test_an_endpoint_is_sent_no_more_at_once_and_no_faster_than_it_allows(house: House) -> None:
+    msp = await house.tenant()
+    now_under_way, most, times = 0, 0, list[float]()
+    async with listening() as everything:
+
+        async def slowly(writer: asyncio.StreamWriter) -> None:
+            nonlocal now_under_way, most
+            now_under_way += 1
+            most = max(most, now_under_way)
+            times.append(asyncio.get_running_loop().time())
+            await asyncio.sleep(0.02)
+            now_under_way -= 1
+            await answers(204)(writer)
+
+        await listen(msp, everything, "organization.created")
+        async with receiver(slowly) as two, receiver(slowly) as slow:
+            await msp.make("/webhook-endpoints", {"url": two.url(), "event_types": ["organization.created"], "at_once": 2})
+            await asyncio.gather(*(house.organization(msp) for _ in range(12)))
+            await eventually(lambda: len(two.bodies) == 12, "all have come")
+            assert most == 2
+            body = {"url": slow.url(), "event_types": ["organization.updated"], "throttle_per_second": 10}
+            await msp.make("/webhook-endpoints", body)
+            times.clear()
+            practice = await house.organization(msp)
+            for number in range(5):
+                await msp.patch(f"/organizations/{practice}", {"name": f"Name {number}"})
+            await eventually(lambda: len(slow.bodies) == 5, "all have come, in their time")
+            assert times[-1] - times[-5] >= 0.38, "five take four tenths of a second"
+        await everything.hears(13)
 
 
 async def test_secrets_stay_out_of_reach(house: House, runtime: Runtime) -> None:

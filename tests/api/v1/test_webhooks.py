@@ -10,6 +10,7 @@ from domain.outbound import endpoints
 from tests.makers import House, expect
 
 URL = "https://hooks.example.com/bitewing"
+NOBODYS = "01a1f0c6-3a00-7c4e-9d52-6d1f0a5b7c01"
 
 
 async def test_an_endpoint_lives(house: House) -> None:
@@ -50,6 +51,25 @@ async def test_an_endpoint_lives(house: House) -> None:
         ({"url": URL, "event_types": ["device.*"] * 201}, "/event_types", "too_long"),
         ({"url": URL, "description": "for the patient, DOB 03/04/1961"}, "/description", "looks_like_patient_identifier"),
         ({"url": URL, "secret": "whsec_mine"}, "/secret", "unknown"),
+        ({"url": URL, "organization_ids": [NOBODYS]}, "/organization_ids/0", "unknown_reference"),
+        ({"url": URL, "group_ids": [NOBODYS]}, "/group_ids/0", "unknown_reference"),
+        ({"url": URL, "condition": "event.kind =="}, "/condition", "not_cel"),
+        ({"url": URL, "condition": "true"}, "/condition", "not_about_events"),
+        ({"url": URL, "condition": "event.level == 'high'"}, "/condition", "unknown_field"),
+        ({"url": URL, "condition": "event.subject.name == 'x'"}, "/condition", "unknown_field"),
+        ({"url": URL, "condition": "event.kind"}, "/condition", "not_a_condition"),
+        ({"url": URL, "condition": "event.changed" + ".map(n, n)" * 3 + " == []"}, "/condition", "too_many_walks"),
+        ({"url": URL, "condition": "(" * 11 + "event.sequence" + ")" * 11 + " > 1"}, "/condition", "nested_too_deeply"),
+        ({"url": URL, "at_once": 0}, "/at_once", "greater_than_equal"),
+        ({"url": URL, "throttle_per_second": 0}, "/throttle_per_second", "greater_than_equal"),
+        ({"url": URL, "signature": "v2"}, "/signature", "enum"),
+        ({"url": URL, "headers": {"X-A": "b"} | {f"X-{n}": "x" for n in range(10)}}, "/headers", "too_long"),
+        *(
+            ({"url": URL, "headers": {name: "x"}}, f"/headers/{name}", "header_not_allowed")
+            for name in ("Host", "Content-Type", "Webhook-Id", "Cookie", "X-Forwarded-For", "X-Real-IP", "Transfer-Encoding")
+        ),
+        ({"url": URL, "headers": {"X-Key": "one\r\nHost: two"}}, "/headers/X-Key", "header_not_allowed"),
+        ({"url": URL, "headers": {"X-Key": ""}}, "/headers/X-Key", "too_long"),
         ({"event_types": []}, "/url", "missing"),
     ],
 )
@@ -61,6 +81,24 @@ async def test_what_cannot_be_an_endpoint_is_refused(house: House, body: dict[st
         [(pointer, code)],
     )
     assert await msp.all("/webhook-endpoints") == []
+
+
+async def test_headers_of_ones_own_are_kept_and_never_shown(house: House) -> None:
+    msp = await house.tenant()
+    made = await msp.make("/webhook-endpoints", {"url": URL, "headers": {"Authorization": "Bearer s3cret", "X-Team": "blue"}})
+    at = f"/webhook-endpoints/{made['id']}"
+    assert made["header_names"] == ["authorization", "x-team"]
+    renamed = expect(await msp.patch(at, {"description": "Only the words change"}), 200)
+    assert renamed["header_names"] == ["authorization", "x-team"]
+    changed = expect(await msp.patch(at, {"headers": {"X-Team": "green"}}), 200)
+    assert changed["header_names"] == ["x-team"]
+    assert (await msp.patch(at, {"headers": {"Host": "inside"}})).status_code == 422
+    assert expect(await msp.patch(at, {"headers": {}}), 200)["header_names"] == []
+    for path in ("/audit-log", "/events", at):
+        text = (await msp.get(path)).text
+        assert "s3cret" not in text and "green" not in text
+    updates = [each["changes"] for each in await msp.all("/audit-log") if each["kind"] == "webhook_endpoint.updated"]
+    assert {"from": ["authorization", "x-team"], "to": ["x-team"]} in [each.get("header_names") for each in updates]
 
 
 async def test_who_sees_only_some_organizations_cannot_listen_to_all(house: House) -> None:
@@ -121,5 +159,5 @@ async def test_the_queue_is_seen_in_the_figures(house: House) -> None:
     endpoint = await msp.make("/webhook-endpoints", {"url": URL})
     expect(await msp.post(f"/webhook-endpoints/{endpoint['id']}/test"), 202)
     told = (await house.http.get("/metrics")).text
-    assert 'bitewing_jobs{job="webhooks.deliver",status="queued"} 1.0' in told
-    assert 'bitewing_job_oldest_seconds{job="webhooks.deliver",status="queued"}' in told
+    assert 'bitewing_jobs{job="webhooks.send",status="queued"} 1.0' in told
+    assert 'bitewing_job_oldest_seconds{job="webhooks.send",status="queued"}' in told

@@ -1,13 +1,16 @@
 """A tenant's side of webhooks: a receiver that verifies with an independent library, and a worker that is in a hurry."""
 
 import asyncio
+import base64
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from standardwebhooks import Webhook
 
 from domain.runtime import Runtime
@@ -45,6 +48,17 @@ class Arrival:
     def verified_by(self, secret: str) -> dict[str, Any]:
         """The payload, if the library finds it signed with this secret; it raises otherwise."""
         return Webhook(secret).verify(self.body.decode(), self.headers)
+
+    def verified_with(self, public_key: str) -> None:
+        """Raises InvalidSignature unless one of the ed25519 signatures is by the private half of this key."""
+        content = f"{self.id}.{self.headers['webhook-timestamp']}.".encode() + self.body
+        key = Ed25519PublicKey.from_public_bytes(base64.b64decode(public_key.removeprefix("whpk_")))
+        pairs = [each.split(",", 1) for each in self.headers["webhook-signature"].split(" ")]
+        for signature in (base64.b64decode(text) for version, text in pairs if version == "v1a"):
+            with suppress(InvalidSignature):
+                key.verify(signature, content)
+                return
+        raise InvalidSignature
 
 
 @dataclass(frozen=True)
