@@ -1,7 +1,9 @@
 """The application: its list of routers is the table of contents of the API."""
 
+from asyncio import Semaphore
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
@@ -14,6 +16,7 @@ from api import problems
 from api.credentials import Credentials
 from api.docs import add_docs
 from api.headers import HeadAsGet
+from api.issuers import Issuers
 from api.limits import RateLimits
 from api.openapi import add_contract
 from api.origins import Origins
@@ -66,6 +69,8 @@ from api.v1 import (
     segments,
     service_accounts,
     sessions,
+    sso,
+    sso_connections,
     staleness,
     start,
     stripe_inbox,
@@ -81,6 +86,7 @@ from api.v1 import (
     webhooks,
     workforce,
 )
+from domain.outbound.egress import EgressPolicy, egress_under
 from domain.people.origins import is_registered
 from domain.queue_state import queue_state
 from domain.runtime import Runtime
@@ -91,9 +97,12 @@ ROUTERS = (
     start.router,
     sessions.doorstep,
     sessions.router,
+    sso.outside,
+    sso.doorstep,
     mfa.router,
     members.doorstep,
     members.router,
+    sso_connections.router,
     tenant.router,
     api_keys.router,
     service_accounts.router,
@@ -158,6 +167,12 @@ SCREENS = (respond.router,)
 """Pages for people, beside the contract."""
 
 
+PROVIDERS_ANSWER_WITHIN = 8.0
+"""Seconds: a person looks at an empty page meanwhile."""
+WAITING_OUTSIDE = 2
+"""So many requests may wait for other people's computers with a transaction open."""
+
+
 def build(runtime: Runtime) -> FastAPI:
     """The application over an open runtime."""
 
@@ -165,6 +180,9 @@ def build(runtime: Runtime) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         app.state.credentials = Credentials(runtime.database)
         app.state.limits = RateLimits(runtime.settings)
+        policy = replace(EgressPolicy.of(runtime.settings), deadline=PROVIDERS_ANSWER_WITHIN)
+        app.state.issuers = Issuers(egress_under(policy), policy)
+        app.state.waiting_outside = Semaphore(WAITING_OUTSIDE)
         await app.state.credentials.start()
         yield
         await app.state.credentials.stop()

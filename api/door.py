@@ -121,6 +121,22 @@ class DoorstepRoute(APIRoute):
         return enter
 
 
+class OutsideRoute(APIRoute):
+    """A route for a browser on its way to somebody else's page or back. It waits for other people's computers, so it holds no
+    transaction meanwhile, and opens its own when there is something to note."""
+
+    def get_route_handler(self) -> Handler:
+        handler = super().get_route_handler()
+        known = known_parameters(self)
+
+        async def enter(request: Request) -> Response:
+            await request.app.state.limits.spend(request, "address", request.state.address)
+            refuse_what_cannot_be(request, known)
+            return await handler(request)
+
+        return enter
+
+
 def door_router(tag: str) -> APIRouter:
     """The router of one noun, behind the door."""
     return APIRouter(route_class=DoorRoute, tags=[tag])

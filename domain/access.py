@@ -67,6 +67,8 @@ class Permission(StrEnum):
     segments_write = "segments:write"
     service_accounts_read = "service_accounts:read"
     service_accounts_write = "service_accounts:write"
+    sso_connections_read = "sso_connections:read"
+    sso_connections_write = "sso_connections:write"
     systems_read = "systems:read"
     systems_write = "systems:write"
     tasks_complete = "tasks:complete"
@@ -96,8 +98,20 @@ class Role(StrEnum):
 EVERYTHING = frozenset(Permission)
 _READS = frozenset(each for each in Permission if each.endswith(":read"))
 _NOT_IN_THE_FIELD = frozenset(
-    {"api_keys", "audit", "billing", "connections", "groups", "members", "ownership", "service_accounts", "tenant", "webhooks"}
-)  # fmt: skip
+    {
+        "api_keys",
+        "audit",
+        "billing",
+        "connections",
+        "groups",
+        "members",
+        "ownership",
+        "service_accounts",
+        "sso_connections",
+        "tenant",
+        "webhooks",
+    }
+)
 _FIELD_WORK = (
     frozenset(each for each in Permission if each.split(":")[0] not in _NOT_IN_THE_FIELD)
     | {Permission.tenant_read, Permission.groups_read}

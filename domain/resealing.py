@@ -20,6 +20,7 @@ from domain.outbound.endpoints import WebhookEndpoint
 from domain.outbound.mail import Mail
 from domain.people.kept_answers import KeptAnswer
 from domain.people.second_factors import SecondFactor
+from domain.people.sso_connections import SsoConnection
 from domain.people.tenants import all_tenants
 from domain.runtime import Runtime
 from domain.tenancy import NOBODYS_TENANT, SYSTEM, Wall
@@ -58,6 +59,7 @@ PLACES = (
     Place(Connection, "sealed_credentials", "ticketing_connection:{tenant_id}:{id}:credentials"),
     Place(Connection, "sealed_callback_secret", "ticketing_connection:{tenant_id}:{id}:callback"),
     Place(RmmConnection, "sealed_credentials", "rmm_connection:{tenant_id}:{id}:credentials"),
+    Place(SsoConnection, "sealed_client_secret", "sso_connection:{tenant_id}:{id}:client"),
     Place(SecondFactor, "sealed", "second_factor:{person_id}:{id}"),
     Place(KeptAnswer, "sealed", "kept_answer:{tenant_id}:{principal_id}:{key}"),
 )

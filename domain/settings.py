@@ -18,6 +18,7 @@ from domain.networks import Network, parse_network
 MIB = 1024 * 1024
 ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?")
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_NAME_SERVER = re.compile(r"[0-9a-f.:]+:[0-9]{1,5}")
 _SENDER = re.compile(r"[^\s@<>]+@[^\s@<>]+|[^<>@\x00-\x1f]+ <[^\s@<>]+@[^\s@<>]+>")
 
 
@@ -53,6 +54,7 @@ class Settings(BaseSettings):
     problem_base_url: str = "https://bitewing.example/problems/"
 
     sign_ins_per_address: Annotated[int, Field(ge=1)] = 100
+    dns_server: str | None = None
 
     secret_keys: Annotated[tuple[SecretStr, ...], NoDecode, Field(validate_default=True)] = ()
     files_url: str | None = None
@@ -114,6 +116,13 @@ class Settings(BaseSettings):
     def _is_an_address(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("https://", "http://")):
             raise ValueError("it begins with https:// or http://")
+        return value
+
+    @field_validator("dns_server")
+    @classmethod
+    def _is_a_name_server(cls, value: str | None) -> str | None:
+        if value is not None and not _NAME_SERVER.fullmatch(value):
+            raise ValueError("it is the IP address of a name server and its port, such as 192.0.2.53:53")
         return value
 
     @field_validator("secret_keys")

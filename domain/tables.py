@@ -37,6 +37,10 @@ from domain.people.seats import Seat
 from domain.people.second_factors import SecondFactor
 from domain.people.service_accounts import ServiceAccount
 from domain.people.sessions import Session
+from domain.people.sso_connections import SsoConnection
+from domain.people.sso_domains import SsoDomain
+from domain.people.sso_identities import SsoIdentity
+from domain.people.sso_sign_ins import SsoSignIn
 from domain.people.tenants import Person, Tenant
 from domain.portfolio import PortfolioLine
 from domain.remediation.access_requests import AccessRequest
@@ -66,7 +70,8 @@ TABLES: tuple[type[SQLModel], ...] = (
     Finding, FleetImport, FleetRow, Flow, Group, GroupedOrganization, HeardCallback, ImportFile, ImportRow, ImportRun,
     Incident, Invitation, KeptAnswer, Location, Mail, Mapping, Member, OneUseLink, Organization, Partner, Person,
     Policy, PortfolioLine, RecoveryCode, RemoteAccess, Review, RmmConnection, RmmRun, RmmSite, SavedMapping, Seat,
-    SecondFactor, Segment, ServiceAccount, Session, Staleness, System, Task, TaskComment, TaskFinding, Tenant, Ticket,
+    SecondFactor, Segment, ServiceAccount, Session, SsoConnection, SsoDomain, SsoIdentity, SsoSignIn,
+    Staleness, System, Task, TaskComment, TaskFinding, Tenant, Ticket,
     TicketChange, TicketComment, TicketingPlace, TopicComment, TopicLink, Vendor, WebhookEndpoint, Workforce,
 )  # fmt: skip
 

@@ -197,8 +197,8 @@ class Wall:
 
 @dataclass(frozen=True)
 class Actor:
-    """Who acts, as the audit trail names them: ``member``, ``api_key``, ``connection``, ``system`` or
-    ``nobody``, and its id."""
+    """Who acts, as the audit trail names them: ``member``, ``api_key``, ``connection``, ``sso_connection``,
+    ``system`` or ``nobody``, and its id."""
 
     kind: str
     id: UUID | None = None

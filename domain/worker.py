@@ -48,6 +48,7 @@ from domain.outbound.mail import deliver_mail, sweep_mail
 from domain.people.kept_answers import forget_old_answers
 from domain.people.personal_notes import note_for_person
 from domain.people.recovery import write_reset_letter
+from domain.people.sso_sign_ins import forget_old_sign_ins
 from domain.remediation import clocks
 from domain.remediation.reminding import remind_all
 from domain.runtime import Runtime
@@ -267,6 +268,7 @@ CHORES: tuple[Chore, ...] = (
     Chore("mail.sweep", timedelta(hours=1), sweep_mail),
     Chore("audit_log.months", audit_partitions.EVERY, audit_partitions.make_months_ahead),
     Chore("answers.forget", timedelta(hours=1), forget_old_answers),
+    Chore("sso_sign_ins.forget", timedelta(minutes=1), forget_old_sign_ins),
     Chore("agreements.remind", timedelta(minutes=10), reminders.remind_all),
     Chore("agreements.review", timedelta(minutes=10), standings.review_daily),
     Chore("clocks.tell", timedelta(hours=1), clocks.tell_all),

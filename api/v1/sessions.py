@@ -17,7 +17,7 @@ from domain.errors import Conflict, NotFound
 from domain.people import recovery, sessions, signing_in
 from domain.people.second_factors import FactorKind
 from domain.people.sessions import Session, SessionEnd, SignInMethod
-from domain.people.signing_in import Choice
+from domain.people.signing_in import Choice, SignedIn
 
 doorstep = APIRouter(route_class=DoorstepRoute, tags=["start"])
 router = APIRouter(route_class=DoorRoute, tags=["start"])
@@ -90,13 +90,7 @@ async def sign_in(session: Doorstep, request: Request, fields: signing_in.SignIn
             TenantChoiceOut(tenants=[tenant_out(each) for each in done.tenants]).model_dump_json(),
             media_type="application/json",
         )
-    return SignedInOut(
-        token=done.token,
-        tenant=tenant_out(done.tenant),
-        session=session_out(done.session),
-        withheld=done.withheld,
-        factors=list(done.factors),
-    )
+    return signed_in_out(done)
 
 
 @router.get("/sessions", response_model=Page[SessionOut])
@@ -168,6 +162,16 @@ async def ask_for_verification(by: Anybody) -> None:
 async def verify_email(session: Doorstep, fields: recovery.VerifiedFields) -> None:
     """Confirm an address with the token of a letter."""
     await recovery.verify(session, fields)
+
+
+def signed_in_out(done: SignedIn) -> SignedInOut:
+    return SignedInOut(
+        token=done.token,
+        tenant=tenant_out(done.tenant),
+        session=session_out(done.session),
+        withheld=done.withheld,
+        factors=list(done.factors),
+    )
 
 
 def session_out(row: Session) -> SessionOut:

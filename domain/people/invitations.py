@@ -126,17 +126,34 @@ async def accept(session: TenantSession, id: UUID, fields: AcceptanceFields, run
     invitation = (await session.execute(offered)).scalar_one_or_none()
     if invitation is None or invitation.id != id:
         raise NotFound(Invitation.noun)
-    giver = await session.fetch(Member, invitation.invited_by)
-    open_still = invitation.accepted_at is None and invitation.revoked_at is None and invitation.expires_at > now()
-    if not (open_still and await covers(session, giver, invitation)):
+    if not await _still_good(session, invitation):
         raise Invalid.one("/token", "not_valid", _NOT_VALID)
     person = await _person(session, invitation, fields, runtime)
+    return Accepted(await own(session), await accept_for(session, invitation, person))
+
+
+async def open_invitation(session: TenantSession, email: str) -> Invitation | None:
+    """The offer that waits for whoever has this address, locked; for those whose provider has proven who they are."""
+    for invitation in await _open_ones(session, email, lock=True):
+        if await _still_good(session, invitation):
+            return invitation
+    return None
+
+
+async def accept_for(session: TenantSession, invitation: Invitation, person: Person) -> Member:
+    """Seat a person who has proven to be the one invited."""
     member = await take_seat(session, person, _seat_of(invitation))
     session.actor = Actor("member", member.id, member.id)
     invitation.accepted_at, invitation.member_id = now(), member.id
     await session.flush()
     emit(session, "invitation.accepted", invitation, {"member_id": member.id})
-    return Accepted(await own(session), member)
+    return member
+
+
+async def _still_good(session: TenantSession, invitation: Invitation) -> bool:
+    giver = await session.fetch(Member, invitation.invited_by)
+    open_still = invitation.accepted_at is None and invitation.revoked_at is None and invitation.expires_at > now()
+    return open_still and await covers(session, giver, invitation)
 
 
 async def _person(session: TenantSession, invitation: Invitation, fields: AcceptanceFields, runtime: Runtime) -> Person:
@@ -184,11 +201,11 @@ async def _refuse_members(session: TenantSession, email: str) -> None:
         raise Invalid([Fault("/email", "already_member", "Whoever has this address has a seat here already.")])
 
 
-async def _open_ones(session: TenantSession, email: str) -> list[Invitation]:
+async def _open_ones(session: TenantSession, email: str, *, lock: bool = False) -> list[Invitation]:
     statement = select(Invitation).where(
         col(Invitation.email) == email, col(Invitation.accepted_at).is_(None), col(Invitation.revoked_at).is_(None)
     )
-    return list((await session.execute(statement)).scalars())
+    return list((await session.execute(statement.with_for_update() if lock else statement)).scalars())
 
 
 def _address(text: str) -> str:

@@ -21,6 +21,7 @@ from domain.people.members import Member
 from domain.people.passkeys import CredentialFields
 from domain.people.recovery import person_behind
 from domain.people.recovery_codes import RecoveryCode
+from domain.people.seats import tenants_of
 from domain.people.second_factors import (
     FactorKind,
     SecondFactor,
@@ -31,7 +32,7 @@ from domain.people.second_factors import (
     takes_code,
 )
 from domain.people.session_policy import policy_of
-from domain.people.sessions import Session
+from domain.people.sessions import Session, SignInMethod
 from domain.people.tenants import Person, own
 from domain.runtime import Runtime
 from domain.tenancy import Fields, TenantSession, one_of
@@ -81,6 +82,7 @@ class Confirmed:
 async def begin_factor(session: TenantSession, fields: FactorFields, runtime: Runtime, withheld: Withheld | None) -> Begun:
     """Start to set up a factor. It counts once it was used; one that was begun before is forgotten."""
     row, person = await _who(session)
+    await _refuse_provider(session, row, person)
     known = await factors_of(session, person.id)
     _refuse_stale(row, known, withheld)
     if (before := await being_set_up(session, person.id)) is not None:
@@ -156,6 +158,7 @@ async def show(session: TenantSession, fields: ShownFields, runtime: Runtime) ->
 async def remove_factor(session: TenantSession, factor: SecondFactor) -> None:
     """Take a factor away, but never the last one that the tenant demands."""
     row, person = await _who(session)
+    await _refuse_provider(session, row, person)
     known = await factors_of(session, person.id)
     _refuse_stale(row, known, None)
     member = await session.fetch(Member, row.member_id)
@@ -170,6 +173,7 @@ async def remove_factor(session: TenantSession, factor: SecondFactor) -> None:
 async def renew_codes(session: TenantSession) -> list[str]:
     """Ten new recovery codes instead of the old ones."""
     row, person = await _who(session)
+    await _refuse_provider(session, row, person)
     known = await factors_of(session, person.id)
     if not known:
         raise Conflict("Recovery codes stand in for a second factor; set one up first.", code="no_factor")
@@ -203,6 +207,12 @@ async def forget_factors(session: TenantSession, person: Person) -> None:
 async def _who(session: TenantSession, *, lock: bool = True) -> tuple[Session, Person]:
     row = await sessions.current(session, lock=lock)
     return row, await person_behind(session, row.member_id, lock=lock)
+
+
+async def _refuse_provider(session: TenantSession, row: Session, person: Person) -> None:
+    """What belongs to a person in every tenant is not changed on the word of one tenant's sign-in provider."""
+    if row.method is SignInMethod.sso and (person.password_hash is not None or len(await tenants_of(session, person.id)) > 1):
+        raise Forbidden("Second factors are yours in every account: sign in with your password.", code="sign_in_with_password")
 
 
 def _refuse_stale(row: Session, known: list[SecondFactor], withheld: Withheld | None) -> None:

@@ -18,6 +18,7 @@ from domain.people.api_keys import ApiKey, revoke
 from domain.people.lending import NarrowingFields, check_narrowing, hand_on_narrowing, reach_of, refuse_borrowed
 from domain.people.members import Member
 from domain.people.revocation import forget_credentials
+from domain.people.sso_identities import forget_identities
 from domain.people.tenants import Person, own
 from domain.records import change
 from domain.tenancy import TenantSession, one_of
@@ -81,6 +82,14 @@ async def change_seat(session: TenantSession, member: Member, fields: SeatFields
     return member
 
 
+async def reseat(session: TenantSession, member: Member, fields: SeatFields) -> None:
+    """The seat that a provider's groups give at this sign-in, where a provider gave it before."""
+    before = (member.role, member.organization_ids, member.group_ids)
+    await change(session, member, fields)
+    if (member.role, member.organization_ids, member.group_ids) != before:
+        await forget_credentials(session, member.id)
+
+
 async def unseat(session: TenantSession, member: Member, *, by: Principal) -> None:
     """Take a seat away. Sessions and keys end with it, in every process, and do not come back with the person."""
     await refuse_further_reaching(session, member, by)
@@ -94,6 +103,7 @@ async def unseat(session: TenantSession, member: Member, *, by: Principal) -> No
     keys = select(ApiKey).where(col(ApiKey.member_id) == member.id, col(ApiKey.revoked_at).is_(None))
     for key in (await session.execute(keys)).scalars().all():
         await revoke(session, key)
+    await forget_identities(session, member.id)
     emit(session, "member.archived", member)
     await forget_credentials(session, member.id)
 

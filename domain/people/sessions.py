@@ -77,8 +77,11 @@ class Session(TenantOwned, table=True):
         return min(self.last_seen_at + timedelta(minutes=self.idle_minutes), self.expires_at)
 
 
-async def begin(session: TenantSession, member: Member, *, method: SignInMethod, policy: SessionPolicy) -> tuple[Session, str]:
-    """Sign a member in, in their tenant: the session, and its token, which is never seen again."""
+async def begin(
+    session: TenantSession, member: Member, *, method: SignInMethod, policy: SessionPolicy, factor_at: datetime | None = None
+) -> tuple[Session, str]:
+    """Sign a member in, in their tenant: the session, and its token, which is never seen again. ``factor_at`` is when a second
+    factor was shown already, at the provider."""
     moment = now()
     token = _new_token(session)
     row = await session.save(
@@ -90,6 +93,7 @@ async def begin(session: TenantSession, member: Member, *, method: SignInMethod,
             last_seen_at=moment,
             idle_minutes=policy.session_idle_minutes,
             expires_at=moment + timedelta(hours=policy.session_hours),
+            factor_at=factor_at,
             address=session.context.get("address"),
             user_agent=session.context.get("user_agent"),
         )

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from pyotp.totp import TOTP
+
 from domain.clock import new_id
 from domain.database import tenant_session
 from domain.keyring import KeyRing
@@ -10,10 +12,21 @@ from domain.resealing import PLACES, Resealed, reseal_everything
 from domain.runtime import Runtime, kept_secrets
 from domain.tables import TABLES
 from domain.tenancy import SYSTEM, Wall
-from tests.makers import House, expect, make_webhook_endpoint
+from tests.makers import House, expect, make_connection, make_webhook_endpoint
 
 HOLDS_NONE = {"sealed_at", "sealed_sha256", "sealed_assessment_id"}
 """Columns about analyses that were sealed by a signature."""
+
+
+HELD = (
+    "webhook_endpoint.secrets",
+    "kept_answer.sealed",
+    "mail.sealed",
+    "ticketing_connection.sealed_credentials",
+    "ticketing_connection.sealed_callback_secret",
+    "sso_connection.sealed_client_secret",
+    "second_factor.sealed",
+)
 
 
 def test_no_place_is_forgotten() -> None:
@@ -29,6 +42,11 @@ async def test_everything_is_sealed_anew_and_the_old_key_is_needed_no_more(house
     owner = await house.tenant()
     own = [owner.tenant_id]
     endpoint = await make_webhook_endpoint(owner, enabled=False)
+    await make_connection(owner, enabled=False)
+    idp = {"name": "Ours", "issuer": "https://idp.example", "client_id": "us", "client_secret": "between us"}
+    await owner.make("/sso-connections", idp)
+    signed_in = await house.signed_in(owner)
+    begun = (await signed_in.make("/me/mfa-factors", {"kind": "totp"}))["totp"]
     again = {"Idempotency-Key": new_id().hex}
     made = expect(await owner.post("/api-keys", {"name": "Sync"}, headers=again), 201)
     async with tenant_session(runtime.database, Wall(owner.tenant_id), actor=SYSTEM) as session:
@@ -46,7 +64,7 @@ async def test_everything_is_sealed_anew_and_the_old_key_is_needed_no_more(house
     try:
         first = await reseal(new, old)
         assert total(first, "unreadable") == 0, first
-        for place in ("webhook_endpoint.secrets", "kept_answer.sealed", "mail.sealed"):
+        for place in HELD:
             assert first[place].sealed_anew > 0, place
         second = await reseal(new, old)
         assert (total(second, "sealed_anew"), total(second, "unreadable")) == (0, 0), "a second run finds nothing to do"
@@ -57,6 +75,7 @@ async def test_everything_is_sealed_anew_and_the_old_key_is_needed_no_more(house
     finally:
         put_back = await reseal(old, new)
     assert total(put_back, "unreadable") == 0
+    await signed_in.make("/me/mfa-factors/confirmation", {"code": TOTP(begun["secret"]).now()})
     replayed = expect(await owner.post("/api-keys", {"name": "Sync"}, headers=again), 201)
     assert replayed["key"] == made["key"]
     rotated = expect(await owner.post(f"/webhook-endpoints/{endpoint['id']}/secret-rotation", {}), 201)

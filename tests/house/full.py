@@ -307,6 +307,17 @@ async def _account(house: House, full: FullHouse) -> None:
     delivery = expect(await by.post(f"/webhook-endpoints/{endpoint}/test"), 202)
     full.ids["webhook_endpoint_id"], full.ids["delivery_id"] = endpoint, delivery["id"]
     await _ticketing(full)
+    await _sign_in_provider(full)
+
+
+async def _sign_in_provider(full: FullHouse) -> None:
+    """Nobody is there: what a provider does with a browser is another test's."""
+    by, seat = full.owner, {"role": "technician", "organization_ids": [full.organization], "group_ids": [full.ids["group_id"]]}
+    said = {"issuer": "https://idp.invalid", "client_id": f"client {full.mark}", "client_secret": f"secret {full.mark}"}
+    seats = {"default_seat": seat, "role_mappings": [{"group": f"Desk {full.mark}", **seat}], "groups_claim": "groups"}
+    connection = await by.make("/sso-connections", {"name": f"Provider {full.mark}", **said, **seats})
+    full.ids["sso_connection_id"] = connection["id"]
+    full.ids["sso_domain_id"] = (await by.make("/sso-domains", {"domain": f"{full.mark}.example"}))["id"]
 
 
 async def _ticketing(full: FullHouse) -> None:

@@ -63,7 +63,7 @@ def test_every_operation_has_the_manners_of_its_method(operation: Operation) -> 
 
 @each_operation("GET", having="query")
 def test_every_list_is_paged_alike(operation: Operation) -> None:
-    answer = operation.spec["responses"]["200"].get("content", {}).get("application/json", {}).get("schema", {})
+    answer = operation.spec["responses"].get("200", {}).get("content", {}).get("application/json", {}).get("schema", {})
     shape = document()["components"]["schemas"].get(answer.get("$ref", "").rsplit("/", 1)[-1], {})
     if {"limit", "after"} <= set(operation.query):
         assert set(shape["properties"]) == {"data", "next"}

@@ -22,6 +22,9 @@ OPEN_TO_ALL = {
     "hear_callback": "a ticketing product has no credential of ours: what it sends is signed",
     "sign_up": "whoever signs up has no credential yet",
     "sign_in": "nor has whoever signs in",
+    "start_sso": "nor whoever goes to sign in at a provider",
+    "return_from_sso": "nor whoever comes back from there",
+    "sign_in_by_sso": "the token that the browser brought back is the credential",
     "forget_password": "nor whoever forgot the password",
     "reset_password": "the token of a letter is the credential",
     "verify_email": "the token of a letter is the credential",
@@ -75,6 +78,11 @@ NARROWED_MAY_NOT = {
     "list_ticketing_products": "connections serve the whole account",
     "list_connections": "connections serve the whole account",
     "connect": "connections serve the whole account",
+    "list_sso_presets": "sign-in providers let people into the whole account",
+    "list_sso_connections": "sign-in providers let people into the whole account",
+    "connect_sso": "sign-in providers let people into the whole account",
+    "list_sso_domains": "sign-in providers let people into the whole account",
+    "claim_sso_domain": "sign-in providers let people into the whole account",
 }
 """Operations that refuse a narrowed principal outright (403), because they are about the tenant as a whole."""
 
