@@ -18,9 +18,10 @@ from api.docs import add_docs
 from api.headers import HeadAsGet
 from api.issuers import Issuers
 from api.limits import RateLimits
+from api.oauth import metadata, tokens
 from api.openapi import add_contract
 from api.origins import Origins
-from api.screens import respond
+from api.screens import authorize, respond, signing_in
 from api.screens.showing import add_assets
 from api.telemetry import Measurements, Observed
 from api.v1 import (
@@ -55,6 +56,8 @@ from api.v1 import (
     members,
     mfa,
     network_map,
+    oauth_clients,
+    oauth_grants,
     organizations,
     partners,
     plans,
@@ -106,6 +109,8 @@ ROUTERS = (
     tenant.router,
     api_keys.router,
     service_accounts.router,
+    oauth_clients.router,
+    oauth_grants.router,
     organizations.router,
     groups.router,
     portfolio.router,
@@ -163,7 +168,7 @@ ROUTERS = (
     billing.router,
 )
 
-SCREENS = (respond.router,)
+SCREENS = (respond.router, authorize.router, signing_in.router)
 """Pages for people, beside the contract."""
 
 
@@ -200,6 +205,10 @@ def build(runtime: Runtime) -> FastAPI:
     measurements = Measurements()
     for router in ROUTERS:
         app.include_router(router, prefix="/v1")
+    for program in (tokens.router, metadata.router):
+        app.include_router(program, prefix="/v1")
+    # RFC 8414 looks for it at the root of the issuer; the contract has all of its paths under /v1.
+    app.include_router(metadata.router)
     for screen in SCREENS:
         app.include_router(screen)
     add_assets(app)
@@ -208,7 +217,10 @@ def build(runtime: Runtime) -> FastAPI:
     add_contract(app)
     problems.install(app)
     app.add_middleware(
-        Origins, always=runtime.settings.cors_origins, registered=lambda origin: is_registered(runtime.database, origin)
+        Origins,
+        always=runtime.settings.cors_origins,
+        never=frozenset({signing_in.AUTHORIZE}),
+        registered=lambda origin: is_registered(runtime.database, origin),
     )
     app.add_middleware(Observed, settings=runtime.settings, measurements=measurements)
     app.add_middleware(HeadAsGet)

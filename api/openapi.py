@@ -14,10 +14,12 @@ from fastapi.routing import APIRoute, iter_route_contexts
 
 from api.door import DoorRoute
 from api.respondents import LinkRoute
+from api.screens.browsers import PATH
 from api.v1.webhooks import told
 from domain.access import Permission
 from domain.outbound import payloads
 from domain.outbound.event_types import event_types
+from domain.people.scope_words import in_words
 
 DESCRIPTION = """\
 HIPAA security for dental imaging, for managed service providers and the practices they look after.
@@ -75,6 +77,11 @@ def contract(app: FastAPI) -> dict[str, Any]:
     schemas["Problem"] = PROBLEM_SCHEMA
     components["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer", "description": "An API key: bw_<tenant>_<secret>."},
+        "oauth": {
+            "type": "oauth2",
+            "description": "For applications of partners, which act for a member: OAuth 2.1, PKCE with S256 for every client.",
+            "flows": _flows(),
+        },
         "topic_link": {"type": "http", "scheme": "bearer", "description": "A link to single topics: bwl_<tenant>_<secret>."},
     }
     for context in iter_route_contexts(app.routes):
@@ -88,6 +95,16 @@ def contract(app: FastAPI) -> dict[str, Any]:
         heard["post"]["responses"].pop("422", None)
     document["webhooks"] |= _each_kind(document["webhooks"]["event"]["post"])
     return document
+
+
+def _flows() -> dict[str, Any]:
+    """The endpoints of the authorization server, where OpenAPI has a place for them, and the scopes in words."""
+    scopes = {str(each): in_words(each) for each in Permission}
+    token = {"tokenUrl": f"{PATH}/token", "scopes": scopes}
+    return {
+        "authorizationCode": {"authorizationUrl": f"{PATH}/authorize", "refreshUrl": f"{PATH}/token", **token},
+        "clientCredentials": token,
+    }
 
 
 def _each_kind(event: dict[str, Any]) -> dict[str, Any]:
@@ -131,7 +148,7 @@ def _complete(operation: dict[str, Any], route: APIRoute, method: str) -> None:
         )
     if isinstance(route, DoorRoute):
         scopes = sorted(permissions_of(route.dependant))
-        operation["security"] = [{"bearer": scopes}]
+        operation["security"] = [{"bearer": scopes}, {"oauth": scopes}]
         if scopes:
             operation["description"] = f"{operation.get('description', '')}\n\nNeeds `{'`, `'.join(scopes)}`.".strip()
     elif isinstance(route, LinkRoute):

@@ -22,15 +22,17 @@ Registered = Callable[[str], Awaitable[bool]]
 class Origins:
     """In plain ASGI, like all layers before the routes."""
 
-    def __init__(self, app: ASGIApp, *, always: tuple[str, ...], registered: Registered) -> None:
+    def __init__(self, app: ASGIApp, *, always: tuple[str, ...], never: frozenset[str], registered: Registered) -> None:
+        """``never`` are paths that are for people: no page of another origin reads them (RFC 9700 section 2.6)."""
         self._app = app
+        self._never = never
         self._always = frozenset(always)
         self._registered = registered
         self._known: dict[str, float] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         origin = Headers(scope=scope).get("origin") if scope["type"] == "http" else None
-        if origin is None:
+        if origin is None or scope["path"] in self._never:
             await self._app(scope, receive, send)
             return
         allowed = await self._allowed(origin)

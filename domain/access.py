@@ -54,6 +54,8 @@ class Permission(StrEnum):
     locations_write = "locations:write"
     members_read = "members:read"
     members_write = "members:write"
+    oauth_clients_read = "oauth_clients:read"
+    oauth_clients_write = "oauth_clients:write"
     organizations_read = "organizations:read"
     organizations_write = "organizations:write"
     ownership_write = "ownership:write"
@@ -105,6 +107,7 @@ _NOT_IN_THE_FIELD = frozenset(
         "connections",
         "groups",
         "members",
+        "oauth_clients",
         "ownership",
         "service_accounts",
         "sso_connections",

@@ -32,6 +32,9 @@ from domain.people.invitations import Invitation
 from domain.people.kept_answers import KeptAnswer
 from domain.people.links import OneUseLink
 from domain.people.members import Member
+from domain.people.oauth_clients import OAuthClient
+from domain.people.oauth_grants import OAuthGrant
+from domain.people.oauth_tokens import OAuthToken
 from domain.people.recovery_codes import RecoveryCode
 from domain.people.seats import Seat
 from domain.people.second_factors import SecondFactor
@@ -42,6 +45,7 @@ from domain.people.sso_domains import SsoDomain
 from domain.people.sso_identities import SsoIdentity
 from domain.people.sso_sign_ins import SsoSignIn
 from domain.people.tenants import Person, Tenant
+from domain.people.web_origins import WebOrigin
 from domain.portfolio import PortfolioLine
 from domain.remediation.access_requests import AccessRequest
 from domain.remediation.clocks import ClockNotice
@@ -66,13 +70,14 @@ from domain.vendors.vendors import Vendor
 
 TABLES: tuple[type[SQLModel], ...] = (
     AccessRequest, Answer, AnswerEntry, ApiKey, Assessment, AuditExport, Baa, BaaReminder, Backup, ClockNotice,
-    Connection, Delivery, DeliveryAttempt, Device, Disposal, Document, Engagement, EngagementStanding, Event, EventHead,
-    Finding, FleetImport, FleetRow, Flow, Group, GroupedOrganization, HeardCallback, ImportFile, ImportRow, ImportRun,
-    Incident, Invitation, KeptAnswer, Location, Mail, Mapping, Member, OneUseLink, Organization, Partner, Person,
-    Policy, PortfolioLine, RecoveryCode, RemoteAccess, Review, RmmConnection, RmmRun, RmmSite, SavedMapping, Seat,
-    SecondFactor, Segment, ServiceAccount, Session, SsoConnection, SsoDomain, SsoIdentity, SsoSignIn,
-    Staleness, System, Task, TaskComment, TaskFinding, Tenant, Ticket,
-    TicketChange, TicketComment, TicketingPlace, TopicComment, TopicLink, Vendor, WebhookEndpoint, Workforce,
+    Connection, Delivery, DeliveryAttempt, Device, Disposal, Document, Engagement, EngagementStanding, Event,
+    EventHead, Finding, FleetImport, FleetRow, Flow, Group, GroupedOrganization, HeardCallback, ImportFile, ImportRow,
+    ImportRun, Incident, Invitation, KeptAnswer, Location, Mail, Mapping, Member, OAuthClient, OAuthGrant, OAuthToken,
+    OneUseLink, Organization, Partner, Person, Policy, PortfolioLine, RecoveryCode, RemoteAccess, Review,
+    RmmConnection, RmmRun, RmmSite, SavedMapping, Seat, SecondFactor, Segment, ServiceAccount, Session, SsoConnection,
+    SsoDomain, SsoIdentity, SsoSignIn, Staleness, System, Task, TaskComment, TaskFinding, Tenant, Ticket,
+    TicketChange, TicketComment, TicketingPlace, TopicComment, TopicLink, Vendor, WebhookEndpoint, WebOrigin,
+    Workforce,
 )  # fmt: skip
 
 metadata = SQLModel.metadata

@@ -197,7 +197,7 @@ class Wall:
 
 @dataclass(frozen=True)
 class Actor:
-    """Who acts, as the audit trail names them: ``member``, ``api_key``, ``connection``, ``sso_connection``,
+    """Who acts, as the audit trail names them: ``session``, ``api_key``, ``oauth_token``, ``connection``, ``sso_connection``,
     ``system`` or ``nobody``, and its id."""
 
     kind: str
@@ -206,6 +206,8 @@ class Actor:
     """On whose behalf: the person who answers for the act."""
     service_account_id: UUID | None = None
     """The account that stands for no person, when the credential is one of its keys."""
+    oauth_client_id: UUID | None = None
+    """The partner's application through which it is done, for a member or for the application itself."""
 
     def named(self) -> dict[str, str | None]:
         known = {
@@ -213,7 +215,8 @@ class Actor:
             "id": str(self.id) if self.id else None,
             "member_id": str(self.member_id) if self.member_id else None,
         }
-        return {**known, "service_account_id": str(self.service_account_id)} if self.service_account_id else known
+        through = {"service_account_id": self.service_account_id, "oauth_client_id": self.oauth_client_id}
+        return {**known, **{name: str(each) for name, each in through.items() if each is not None}}
 
 
 SYSTEM = Actor("system")

@@ -46,6 +46,7 @@ from domain.jobs import (
 from domain.outbound import attempts, dispatch, sending
 from domain.outbound.mail import deliver_mail, sweep_mail
 from domain.people.kept_answers import forget_old_answers
+from domain.people.oauth_tokens import sweep_tokens
 from domain.people.personal_notes import note_for_person
 from domain.people.recovery import write_reset_letter
 from domain.people.sso_sign_ins import forget_old_sign_ins
@@ -269,6 +270,7 @@ CHORES: tuple[Chore, ...] = (
     Chore("audit_log.months", audit_partitions.EVERY, audit_partitions.make_months_ahead),
     Chore("answers.forget", timedelta(hours=1), forget_old_answers),
     Chore("sso_sign_ins.forget", timedelta(minutes=1), forget_old_sign_ins),
+    Chore("oauth.sweep", timedelta(hours=1), sweep_tokens),
     Chore("agreements.remind", timedelta(minutes=10), reminders.remind_all),
     Chore("agreements.review", timedelta(minutes=10), standings.review_daily),
     Chore("clocks.tell", timedelta(hours=1), clocks.tell_all),

@@ -278,6 +278,12 @@ async def make_service_account(by: Caller, **fields: Any) -> dict[str, Any]:
     return await by.make("/service-accounts", {"name": _name("Sync"), **fields})
 
 
+async def make_oauth_client(by: Caller, **fields: Any) -> dict[str, Any]:
+    """A public one that comes back to https://app.example.com/callback, with two scopes."""
+    body = {"name": _name("Portal"), "kind": "public", "scopes": ["devices:read", "vendors:read"]}
+    return await by.make("/oauth-clients", {**body, "redirect_uris": ["https://app.example.com/callback"], **fields})
+
+
 async def make_webhook_endpoint(by: Caller, **fields: Any) -> dict[str, Any]:
     return await by.make("/webhook-endpoints", {"url": "https://hooks.example.com/bitewing", **fields})
 

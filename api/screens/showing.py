@@ -21,7 +21,7 @@ from domain.errors import DomainError, Malformed, TooManyRequests, UnsupportedMe
 ASSETS = "/screens/assets"
 MOST_FIELDS = 200
 POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; "
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'{}; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
 
@@ -71,10 +71,15 @@ def add_assets(app: FastAPI) -> None:
     app.mount(ASSETS, StaticFiles(packages=[("api.screens", "assets")]), name="screen-assets")
 
 
-def show(template: str, status: int = 200, **values: Any) -> HTMLResponse:
-    """A template of ours as an answer that no cache keeps and no other page frames."""
-    page = _TEMPLATES.get_template(template).render(assets=ASSETS, **values)
-    return HTMLResponse(page, status, headers={"Content-Security-Policy": POLICY})
+def show(template: str, status: int = 200, *, goes_on_to: str = "", **values: Any) -> HTMLResponse:
+    """A template of ours as an answer that no cache keeps and no other page frames.
+
+    ``goes_on_to`` is the origin to which the answer of the page's form leads on: browsers hold that against the policy too.
+    """
+    page = _TEMPLATES.get_template(template).render(assets=ASSETS, goes_on_to=goes_on_to, **values)
+    # The grammar of a policy has no addresses of IPv6, which only a program on the person's own machine would have.
+    source = "http:" if "[" in goes_on_to else goes_on_to
+    return HTMLResponse(page, status, headers={"Content-Security-Policy": POLICY.format(f" {source}" if source else "")})
 
 
 def refusal(error: DomainError) -> HTMLResponse:

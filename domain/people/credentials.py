@@ -10,7 +10,7 @@ from uuid import UUID
 
 from domain.access import Principal
 from domain.keyring import fingerprint
-from domain.people import key_holders, sessions
+from domain.people import key_holders, oauth_tokens, sessions
 from domain.tenancy import TenantSession
 
 Resolution = tuple[Principal, float] | None
@@ -18,6 +18,7 @@ Resolution = tuple[Principal, float] | None
 
 KINDS: Mapping[str, Callable[[TenantSession, str], Awaitable[Resolution]]] = {
     "bw": key_holders.principal_of,
+    "bwa": oauth_tokens.principal_of,
     "bws": sessions.principal_of,
 }
 """By prefix: how to look the hash of a credential up. What a look-up writes is kept, also when it refuses."""

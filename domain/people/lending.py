@@ -30,6 +30,12 @@ class Narrowable(Protocol):
     group_ids: list[UUID] | None
 
 
+class Entrusted(Narrowable, Protocol):
+    """What was given scopes and a narrowing, and acts within them."""
+
+    scopes: list[str]
+
+
 async def reach_of(session: TenantSession, narrowed: Narrowable) -> Reach:
     """Which organizations a narrowing leaves at this moment."""
     if narrowed.organization_ids is None and narrowed.group_ids is None:
@@ -38,6 +44,13 @@ async def reach_of(session: TenantSession, narrowed: Narrowable) -> Reach:
     named = frozenset(UUID(str(each)) for each in narrowed.organization_ids or ())
     groups = [UUID(str(each)) for each in narrowed.group_ids or ()]
     return named | await organizations_in(session, groups) if groups else named
+
+
+async def may_more(session: TenantSession, entrusted: Entrusted, principal: Principal) -> bool:
+    """Whether something may do more than a principal, in any way."""
+    own, reached = await reach_of(session, entrusted), principal.organization_ids
+    further = reached is not None and (own is None or not own <= reached)
+    return further or not all(principal.may(Permission(scope)) for scope in entrusted.scopes)
 
 
 def refuse_borrowed(maker: Principal) -> None:

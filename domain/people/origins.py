@@ -1,4 +1,5 @@
-"""The web pages that may call the API from a browser: each tenant names their origins in its settings, as ``origins``."""
+"""The web pages that may call the API from a browser: each tenant names their origins in its settings, as ``origins``, and
+each application its own."""
 
 from collections.abc import Mapping
 from typing import Any, cast
@@ -9,8 +10,10 @@ from domain.settings import ORIGIN
 from domain.tenancy import NOBODYS_TENANT, Wall
 
 MOST_ORIGINS = 50
-# A browser asks before it sends a credential, so no tenant is known yet. The table of tenants stands outside the wall.
-_REGISTERED = "select exists (select from tenant where settings -> 'origins' ? $1)"
+# A browser asks before it sends a credential, so no tenant is known yet. Both tables stand outside the wall.
+_REGISTERED = (
+    "select exists (select from tenant where settings -> 'origins' ? $1) or exists (select from web_origin where origin = $1)"
+)
 
 
 def check_origins(settings: Mapping[str, Any]) -> None:
@@ -28,7 +31,7 @@ def check_origins(settings: Mapping[str, Any]) -> None:
 
 
 async def is_registered(database: Database, origin: str) -> bool:
-    """Whether any tenant has named this origin."""
+    """Whether any tenant or application has named this origin."""
     if not ORIGIN.fullmatch(origin):
         return False
     async with database.inside(Wall(NOBODYS_TENANT), read_only=True) as connection:

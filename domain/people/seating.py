@@ -12,7 +12,7 @@ from domain.access import NARROWED, ROLES, Principal, Reach, Role
 from domain.clock import now, today
 from domain.errors import Conflict, Forbidden, Invalid
 from domain.events import emit
-from domain.people import sessions
+from domain.people import oauth_grants, sessions
 from domain.people.acting import acting_member
 from domain.people.api_keys import ApiKey, revoke
 from domain.people.lending import NarrowingFields, check_narrowing, hand_on_narrowing, reach_of, refuse_borrowed
@@ -91,7 +91,8 @@ async def reseat(session: TenantSession, member: Member, fields: SeatFields) -> 
 
 
 async def unseat(session: TenantSession, member: Member, *, by: Principal) -> None:
-    """Take a seat away. Sessions and keys end with it, in every process, and do not come back with the person."""
+    """Take a seat away. Sessions, keys and what was granted to applications end with it, in every
+    process, and do not come back with the person."""
     await refuse_further_reaching(session, member, by)
     if member.archived_at is not None:
         return
@@ -100,6 +101,7 @@ async def unseat(session: TenantSession, member: Member, *, by: Principal) -> No
     member.archived_at = now()
     await session.flush()
     await sessions.end_all_of(session, member.id)
+    await oauth_grants.end_all_of(session, member.id)
     keys = select(ApiKey).where(col(ApiKey.member_id) == member.id, col(ApiKey.revoked_at).is_(None))
     for key in (await session.execute(keys)).scalars().all():
         await revoke(session, key)

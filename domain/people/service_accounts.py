@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlmodel import Field
 
-from domain.access import Permission, Principal
+from domain.access import Principal
 from domain.errors import Forbidden
 from domain.events import emit
 from domain.people.acting import acting_member
@@ -19,7 +19,7 @@ from domain.people.lending import (
     check_narrowing,
     check_scopes,
     hand_on_narrowing,
-    reach_of,
+    may_more,
     refuse_borrowed,
 )
 from domain.records import archive, change, create
@@ -51,10 +51,7 @@ class ServiceAccount(ServiceAccountFields, TenantOwned, Archivable, table=True):
 
 async def refuse_wider_account(session: TenantSession, account: ServiceAccount, principal: Principal) -> None:
     """A key of an account is a way to all that it may do, so only those who may do as much hold one."""
-    own = await reach_of(session, account)
-    reached = principal.organization_ids
-    further = reached is not None and (own is None or not own <= reached)
-    if further or not all(principal.may(Permission(scope)) for scope in account.scopes):
+    if await may_more(session, account, principal):
         raise Forbidden("This account may do more than you, so its keys are not yours to make.", code="beyond_maker")
 
 

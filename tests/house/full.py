@@ -16,6 +16,9 @@ from billing.bookkeeping import close_day
 from domain.audit_exports import write_export
 from domain.clock import new_id, today
 from domain.database import tenant_session
+from domain.people.oauth_clients import OAuthClient
+from domain.people.oauth_grants import agree
+from domain.people.oauth_tokens import Issued, redeem
 from domain.tenancy import SYSTEM, Wall
 from tests.mailbox import letters_to, token_in
 from tests.makers import (
@@ -42,6 +45,7 @@ from tests.makers import (
     make_incident,
     make_location,
     make_mapping,
+    make_oauth_client,
     make_partner,
     make_policy,
     make_remote_access,
@@ -294,6 +298,7 @@ async def _account(house: House, full: FullHouse) -> None:
     account = (await make_service_account(by, name=f"Sync {mark}", scopes=["devices:read"], **narrowed))["id"]
     await by.make(f"/service-accounts/{account}/api-keys", {"name": f"Sync key {mark}", **narrowed})
     full.ids["service_account_id"] = account
+    await _applications(house, full, narrowed)
     credentials = {"email": by.email, "password": PASSWORD, "tenant_id": str(by.tenant_id)}
     signed_in = await by.make("/sessions", credentials)
     full.ids["member_id"] = str(by.member_id)
@@ -318,6 +323,22 @@ async def _sign_in_provider(full: FullHouse) -> None:
     connection = await by.make("/sso-connections", {"name": f"Provider {full.mark}", **said, **seats})
     full.ids["sso_connection_id"] = connection["id"]
     full.ids["sso_domain_id"] = (await by.make("/sso-domains", {"domain": f"{full.mark}.example"}))["id"]
+
+
+async def _applications(house: House, full: FullHouse, narrowed: dict[str, list[str]]) -> None:
+    """An application of a partner, and a member who has let it act for them."""
+    by, mark = full.owner, full.mark
+    made = await make_oauth_client(by, name=f"Portal {mark}", kind="confidential", client_credentials=True, **narrowed)
+    full.ids["oauth_client_id"] = made["id"]
+    await by.make(f"/oauth-clients/{made['id']}/secret-rotation", {"overlap_seconds": 0})
+    await by.make(f"/oauth-clients/{made['id']}/sponsorship", None)
+    async with tenant_session(house.runtime.database, Wall(by.tenant_id), actor=SYSTEM) as session:
+        client = await session.fetch(OAuthClient, UUID(made["id"]))
+        said: dict[str, Any] = {"scopes": made["scopes"], "redirect_uri": made["redirect_uris"][0]}
+        code = await agree(session, client, member_id=by.member_id, challenge=f"Challenge {mark}", **said)
+        issued = await redeem(session, client, code=code, redirect_uri=None, challenge=f"Challenge {mark}")
+        assert isinstance(issued, Issued)
+    full.ids["oauth_grant_id"] = (await by.get_json("/me/oauth-grants"))["data"][0]["id"]
 
 
 async def _ticketing(full: FullHouse) -> None:

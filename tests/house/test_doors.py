@@ -49,6 +49,8 @@ NEEDS_NO_PERMISSION = {
     "confirm_factor": "everybody may set up their own",
     "remove_factor": "everybody may remove their own",
     "renew_recovery_codes": "everybody may renew their own",
+    "list_own_oauth_grants": "everybody may see what they granted",
+    "revoke_own_oauth_grant": "everybody may take back what they granted",
     "ask_for_verification": "everybody may confirm their own address",
 }
 NARROWED_MAY_NOT = {
@@ -75,6 +77,8 @@ NARROWED_MAY_NOT = {
     "archive_column_mapping": "everybody's imports rely on it",
     "list_service_accounts": "service accounts work for the whole account",
     "open_service_account": "service accounts work for the whole account",
+    "list_oauth_clients": "applications are the whole account's",
+    "register_oauth_client": "applications are the whole account's",
     "list_ticketing_products": "connections serve the whole account",
     "list_connections": "connections serve the whole account",
     "connect": "connections serve the whole account",

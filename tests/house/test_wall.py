@@ -18,6 +18,7 @@ OUTSIDE = {
     "tenant": "is the wall itself",
     "stripe_event": "whose an event of Stripe is, only its object tells",
     "person": "one human may have seats in several tenants",
+    "web_origin": "a browser asks before it sends anything that names a tenant",
     "seat": "names the tenants of a person, so that they can sign in to one of them",
     "one_use_link": "belongs to a person",
     "second_factor": "belongs to a person",
