@@ -268,6 +268,7 @@ def this(kind: type[Row], parameter: str | None = None) -> Any:
             raise NotFound(kind.noun) from None
         changing = request.method in {"PATCH", "DELETE", "PUT"}
         row = await inside.session.fetch(kind, identifier, lock=changing)
+        _refuse_transferred(request, row)
         if request.method == "POST" and getattr(row, "archived_at", None) is not None:
             raise Conflict(
                 f"This {row.noun.replace('_', ' ')} is archived: it can be read, and takes nothing new.", code="archived"
@@ -282,6 +283,18 @@ def this(kind: type[Row], parameter: str | None = None) -> Any:
     path_parameter = inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=str)
     fetch.__signature__ = inspect.Signature([request_parameter, path_parameter])  # pyright: ignore[reportFunctionMemberAccess]  FastAPI reads it
     return Depends(fetch)
+
+
+def _refuse_transferred(request: Request, row: TenantOwned) -> None:
+    """An empty list would say that there is nothing; what was here is with another tenant now. Its own row and what was paid
+    for it can be read."""
+    if not isinstance(row, Organization) or row.transferred_at is None:
+        return
+    stays = request.scope["route"].path.endswith(("/organizations/{organization_id}", "/subscription"))
+    if request.method not in READS or not stays:
+        on = row.transferred_at.date().isoformat()
+        detail = f"This organization was handed over to {row.transferred_to} on {on}, with its records. Ask there."
+        raise Conflict(detail, code="transferred")
 
 
 async def whole_tenant(request: Request) -> None:

@@ -4,17 +4,19 @@ from datetime import timedelta
 
 from billing.accounts import PUSH
 from billing.bookkeeping import keep_books
+from billing.handing_over import HAND_OVER, hand_over, hand_over_what_is_stuck
 from billing.inbox import HANDLE, forget_old_events, handle
 from billing.pushing import push
 from billing.reconcile import reconcile_chore
 from domain.worker import Chore, Duties
 
 DUTIES = Duties(
-    jobs={PUSH: push, HANDLE: handle},
-    at_once={PUSH: 4, HANDLE: 4},
+    jobs={PUSH: push, HANDLE: handle, HAND_OVER: hand_over},
+    at_once={PUSH: 4, HANDLE: 4, HAND_OVER: 1},
     chores=(
         Chore("billing.keep_books", timedelta(hours=1), keep_books),
         Chore("billing.reconcile", timedelta(days=1), reconcile_chore),
+        Chore("transfers.hand_over_what_is_stuck", timedelta(minutes=10), hand_over_what_is_stuck),
         Chore("billing.forget_events", timedelta(hours=1), forget_old_events),
     ),
 )

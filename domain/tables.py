@@ -45,6 +45,7 @@ from domain.people.sso_domains import SsoDomain
 from domain.people.sso_identities import SsoIdentity
 from domain.people.sso_sign_ins import SsoSignIn
 from domain.people.tenants import Person, Tenant
+from domain.people.transfers import Transfer
 from domain.people.web_origins import WebOrigin
 from domain.portfolio import PortfolioLine
 from domain.remediation.access_requests import AccessRequest
@@ -76,7 +77,7 @@ TABLES: tuple[type[SQLModel], ...] = (
     OneUseLink, Organization, Partner, Person, Policy, PortfolioLine, RecoveryCode, RemoteAccess, Review,
     RmmConnection, RmmRun, RmmSite, SavedMapping, Seat, SecondFactor, Segment, ServiceAccount, Session, SsoConnection,
     SsoDomain, SsoIdentity, SsoSignIn, Staleness, System, Task, TaskComment, TaskFinding, Tenant, Ticket,
-    TicketChange, TicketComment, TicketingPlace, TopicComment, TopicLink, Vendor, WebhookEndpoint, WebOrigin,
+    TicketChange, TicketComment, TicketingPlace, TopicComment, TopicLink, Transfer, Vendor, WebhookEndpoint, WebOrigin,
     Workforce,
 )  # fmt: skip
 

@@ -43,6 +43,9 @@ class OrganizationOut(BaseModel):
     created_at: datetime
     updated_at: datetime
     archived_at: datetime | None
+    transferred_at: datetime | None
+    """When it was handed over to another tenant, with all its records."""
+    transferred_to: str | None
 
 
 ORGANIZATIONS = Listing(

@@ -1,7 +1,7 @@
 """Organizations: the clients of a tenant, each a dental practice or a dental group."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any, ClassVar, cast
 
 from sqlalchemy import Index, UniqueConstraint
@@ -14,7 +14,17 @@ from domain.inventory.groups import sort_into_groups
 from domain.known import is_mapping
 from domain.records import change, create
 from domain.remediation.sla import accept_sla
-from domain.tenancy import Archivable, Factual, Fields, TenantOwned, TenantSession, json_object, json_or_unknown, tenant_table
+from domain.tenancy import (
+    Archivable,
+    Factual,
+    Fields,
+    TenantOwned,
+    TenantSession,
+    instant,
+    json_object,
+    json_or_unknown,
+    tenant_table,
+)
 
 
 class OrganizationFields(Fields):
@@ -52,6 +62,10 @@ class Organization(OrganizationFields, Factual, TenantOwned, Archivable, table=T
     subscription_state: str | None = Field(default=None, max_length=64)
     plan: str | None = Field(default=None, max_length=64)
     limits: dict[str, Any] = json_object()
+
+    # Written by the database as it moves an organization to another tenant. What stays is this row, to say where it went.
+    transferred_at: datetime | None = instant(default=None)
+    transferred_to: str | None = Field(default=None, max_length=200)
 
 
 async def take_on(session: TenantSession, fields: OrganizationFields) -> Organization:

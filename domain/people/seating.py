@@ -98,6 +98,11 @@ async def unseat(session: TenantSession, member: Member, *, by: Principal) -> No
         return
     if member.role is Role.owner:
         await _expect_another_owner(session, member)
+    await end_seat(session, member)
+
+
+async def end_seat(session: TenantSession, member: Member) -> None:
+    """The end of a seat, whoever asks for it: nobody is asked whether they may."""
     member.archived_at = now()
     await session.flush()
     await sessions.end_all_of(session, member.id)
