@@ -1,5 +1,6 @@
 """A passkey made of software: what a browser and its authenticator would answer, for one host and origin."""
 
+import base64
 import hashlib
 import json
 import secrets
@@ -8,6 +9,7 @@ from typing import Any
 import cbor2
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from webauthn.helpers import bytes_to_base64url
 
 PRESENT, VERIFIED, ATTESTED = 0x01, 0x04, 0x40
@@ -39,6 +41,17 @@ class Authenticator:
         data, said = self._data(PRESENT | VERIFIED), self._client_data("webauthn.get", options["challenge"])
         signature = self._key.sign(data + hashlib.sha256(said).digest(), ec.ECDSA(hashes.SHA256()))
         return self._credential({"clientDataJSON": said, "authenticatorData": data, "signature": signature})
+
+    def exported(self) -> dict[str, Any]:
+        """As Chromium's DevTools protocol takes it into a virtual authenticator."""
+        secret = self._key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+        return {
+            "credentialId": base64.b64encode(self._id).decode(),
+            "isResidentCredential": False,
+            "rpId": self._host,
+            "privateKey": base64.b64encode(secret).decode(),
+            "signCount": self.count,
+        }
 
     def _data(self, flags: int) -> bytes:
         return hashlib.sha256(self._host.encode()).digest() + bytes([flags]) + self.count.to_bytes(4, "big")

@@ -22,7 +22,7 @@ def checked_redirect(text: str) -> str:
         raise ValueError("This is not an address; it reads https://app.example.com/callback.")
     if parts.fragment or "#" in text:
         raise ValueError("An address to come back to has no fragment (RFC 6749 section 3.1.2).")
-    if "@" in parts.netloc or not _HOST.fullmatch(parts.hostname or ""):
+    if parts.netloc != parts.netloc.lower() or "@" in parts.netloc or not _HOST.fullmatch(parts.hostname or ""):
         raise ValueError("Name the host in small letters, without a user.")
     if parts.scheme != "https" and not _is_loopback(parts):
         raise ValueError("It begins with https://, or for a program on the same machine with http://127.0.0.1 or http://[::1].")

@@ -8,16 +8,16 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI
 from playwright.async_api import Page, async_playwright
+from starlette.types import ASGIApp
 
 CHROMIUM = shutil.which("chromium")
 RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 
 
 @asynccontextmanager
-async def serving(app: FastAPI) -> AsyncGenerator[str]:
-    """The running application's address."""
+async def serving(app: ASGIApp) -> AsyncGenerator[str]:
+    """The address of a running application."""
     with socket.socket() as place:
         place.bind(("127.0.0.1", 0))
         server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None))
