@@ -16,7 +16,15 @@ from domain.clock import today
 from domain.records import archive
 from domain.remediation import incidents
 from domain.remediation.clocks import Applies, ClockName, State, clocks_of
-from domain.remediation.incidents import DAYS_FOR_NOTICE, BreachFactor, Exclusion, Incident, IncidentFields
+from domain.remediation.incidents import (
+    DAYS_FOR_NOTICE,
+    BreachFactor,
+    Exclusion,
+    Incident,
+    IncidentFields,
+    LawEnforcementDelay,
+)
+from domain.sra.breach_questions import breach_questions
 
 router = door_router("incidents")
 Reader = Annotated[Inside, may(Permission.incidents_read)]
@@ -32,7 +40,31 @@ class ClockOut(BaseModel):
     applies: Applies
     """``presumed`` until it is decided whether this is a breach, ``unknown`` while a count is missing."""
     done_on: date | None
+    held_until: date | None
+    """The last day of a delay for law enforcement, 45 CFR 164.412: until then nobody is told."""
     state: State
+
+
+class AskedOfBreachOut(BaseModel):
+    """One thing that the definition of breach asks about, in the catalogue's words, and what is said to it."""
+
+    key: str
+    item: str
+    summary: str = Field(description="What the catalogue says of it. A summary; the paragraph itself is the law.")
+    said: str | None
+
+
+class BreachAssessmentOut(BaseModel):
+    presumed: str = Field(description="What holds while nothing is decided, 45 CFR 164.402.")
+    factors_citation: str
+    factors: list[AskedOfBreachOut]
+    exclusions_citation: str
+    exclusions: list[AskedOfBreachOut]
+    is_breach: bool | None
+    exclusion: Exclusion | None
+    secured: bool | None
+    source: str
+    verified: str
 
 
 class IncidentOut(BaseModel):
@@ -52,6 +84,9 @@ class IncidentOut(BaseModel):
     individuals_notified_on: date | None
     hhs_notified_on: date | None
     media_notified_on: date | None
+    asset_ids: list[UUID]
+    """The devices and systems that it touched."""
+    law_enforcement_delay: LawEnforcementDelay | None
     closed_on: date | None
     breach_decision: str | None
     assessment: dict[BreachFactor, str]
@@ -98,6 +133,28 @@ async def report_incident(by: Writer, organization: ThisOrganization, fields: In
 async def read_clocks(by: Reader, incident: ThisIncident) -> list[ClockOut]:
     """What the breach rules ask to be done about it, and until when."""
     return [ClockOut(**vars(each), state=each.state(today())) for each in clocks_of(incident)]
+
+
+@router.get("/incidents/{incident_id}/breach-assessment", response_model=BreachAssessmentOut)
+async def read_breach_assessment(by: Reader, incident: ThisIncident) -> BreachAssessmentOut:
+    """What has to be weighed before an incident is held to be no breach, with what is written so far."""
+    asked = breach_questions()
+    said = incident.assessment
+    return BreachAssessmentOut(
+        presumed=asked.presumed,
+        factors_citation=asked.factors_citation,
+        factors=[AskedOfBreachOut(**vars(each), said=said.get(BreachFactor(each.key))) for each in asked.factors],
+        exclusions_citation=asked.exclusions_citation,
+        exclusions=[
+            AskedOfBreachOut(**vars(each), said=incident.breach_decision if each.key == incident.exclusion else None)
+            for each in asked.exclusions
+        ],
+        is_breach=incident.is_breach,
+        exclusion=incident.exclusion,
+        secured=incident.secured,
+        source=asked.source,
+        verified=asked.verified,
+    )
 
 
 @router.get("/incidents/{incident_id}", response_model=IncidentOut)

@@ -1,4 +1,5 @@
-"""The clocks of the law as dates: notices after a breach (45 CFR 164.404 to 164.408), and access to records (164.524).
+"""The clocks of the law as dates: notices after a breach (45 CFR 164.404 to 164.408, and their delay under 164.412), and access
+to records (164.524).
 
 A clock that is about to run out and one that has run out are told once each, as events: the notice of it is a row, unique
 by clock, day and step, written in the transaction of its event.
@@ -30,7 +31,7 @@ MANY = 500
 SOON = timedelta(days=14)
 
 Applies = Literal["yes", "presumed", "unknown", "no"]
-State = Literal["done", "running", "overdue", "not_applicable"]
+State = Literal["done", "running", "held", "overdue", "not_applicable"]
 
 
 class ClockName(StrEnum):
@@ -60,7 +61,8 @@ class ClockNotice(OrganizationOwned, table=True):
 
 @dataclass(frozen=True)
 class Clock:
-    """One duty with its last day. ``applies`` is ``presumed`` while nobody has decided, ``unknown`` while counts are."""
+    """One duty with its last day. ``applies`` is ``presumed`` while nobody has decided, ``unknown`` while counts are.
+    ``held_until`` is the last day on which law enforcement wants nobody to be told."""
 
     key: ClockName
     title: str
@@ -68,12 +70,15 @@ class Clock:
     due_on: date
     applies: Applies
     done_on: date | None
+    held_until: date | None = None
 
     def state(self, on: date) -> State:
         if self.applies == "no":
             return "not_applicable"
         if self.done_on is not None:
             return "done"
+        if self.held_until is not None and on <= self.held_until:
+            return "held"
         return "overdue" if on > self.due_on else "running"
 
     def step(self, on: date) -> Step | None:
@@ -81,30 +86,37 @@ class Clock:
         state = self.state(on)
         if state == "overdue":
             return Step.overdue
-        return Step.due_soon if state == "running" and self.due_on - on <= SOON else None
+        return Step.due_soon if state in ("running", "held") and self.due_on - on <= SOON else None
 
 
 def clocks_of(incident: Incident) -> tuple[Clock, ...]:
     """The notices that an incident may ask for. Where the number of people is not known, the earlier day counts."""
-    within = incident.notice_due_on
+    held = incident.held_until
+    within = _after(held, incident.notice_due_on)
     yearly = date(incident.discovered_on.year, 12, 31) + timedelta(days=DAYS_AFTER_THE_YEAR)
     count = incident.affected_count
     few = count is not None and count < MANY
+    yearly = _after(held, yearly)
     secretary = "164.408(c)" if few else "164.408(b)"
     return (
         Clock(
             ClockName.individuals, "Notice to each individual", "164.404(b)", within, _applies(incident),
-            incident.individuals_notified_on,
+            incident.individuals_notified_on, held,
         ),
         Clock(
             ClockName.hhs, "Notice to the Secretary: the yearly log" if few else "Notice to the Secretary: 500 or more",
-            secretary, yearly if few else within, _applies(incident, known=count is not None), incident.hhs_notified_on,
+            secretary, yearly if few else within, _applies(incident, known=count is not None), incident.hhs_notified_on, held,
         ),
         Clock(
             ClockName.media, "Notice to the media: more than 500 residents of one State", "164.406", within, _media(incident),
-            incident.media_notified_on,
+            incident.media_notified_on, held,
         ),
     )  # fmt: skip
+
+
+def _after(held: date | None, due_on: date) -> date:
+    """Where a delay outlasts the last day, the first day on which people may be told takes its place."""
+    return due_on if held is None else max(due_on, held + timedelta(days=1))
 
 
 def access_clock(request: AccessRequest) -> Clock:

@@ -36,6 +36,11 @@ async def footprint_of(
         "things": _things(around.world, around.names, around.support_ends),
         "locations": locations,
         "incidents": {each.id: str(each.facts.get("discovered_on") or "") for each in around.world.incidents},
+        "touched": {
+            each.id: [f"asset:{asset}" for asset in as_list(each.facts.get("assets")) or []]
+            for each in around.world.incidents
+            if each.facts.get("assets")
+        },
         "outcomes": {
             rule: {"fired": list(found.fired), "undetermined": list(found.undetermined)}
             for rule, found in sorted(result.outcomes.items())

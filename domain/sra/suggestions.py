@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any
 
-from domain.known import as_date
+from domain.known import as_date, as_list
 from domain.sra.catalogue import Catalogue, Threat
 from domain.sra.evaluation import Finding
 from domain.sra.levels import Level
@@ -61,7 +61,7 @@ class Circumstances:
         self._flows = {each.id: each for each in world.flows}
         self._accesses = {each.id: each for each in world.remote_accesses}
         self._exploited = {each.id: each.title for each in catalogue.known_issues if each.known_exploited}
-        self._incident = _latest_incident(world.incidents, today=world.today)
+        self._incidents = _recent(world.incidents, today=world.today)
 
     def suggest(self, finding: Finding) -> tuple[Suggestion, ...]:
         """The adjustments that fit a finding, in a fixed order."""
@@ -69,7 +69,7 @@ class Circumstances:
         reasons = {
             AdjustmentKind.internet_exposed: self._exposed(finding, threat),
             AdjustmentKind.known_exploited: self._known_exploited(finding),
-            AdjustmentKind.incident_last_12m: self._recent_incident(threat),
+            AdjustmentKind.incident_last_12m: self._recent_incident(finding, threat),
             AdjustmentKind.compensating_control: self._control(finding, threat),
         }
         steps = {each.key: each.steps for each in self._catalogue.scales.adjustment}
@@ -91,14 +91,23 @@ class Circumstances:
         return None
 
     def _known_exploited(self, finding: Finding) -> str | None:
+        """Only where the catalogue marks a flaw so, from a source. A person who knows of one applies it unsuggested."""
         refs = [each.ref.partition(":")[2] for each in finding.because if each.ref.startswith("known_issue:")]
         found = sorted(each for each in refs if each in self._exploited)
         return f"Known to be exploited: {', '.join(found)}." if found else None
 
-    def _recent_incident(self, threat: Threat) -> str | None:
-        if self._incident is None or threat.cause == "incident_outcome":
+    def _recent_incident(self, finding: Finding, threat: Threat) -> str | None:
+        """An incident whose devices and systems are known says nothing about the others."""
+        if threat.cause == "incident_outcome":
             return None
-        return f"The practice had an incident on {self._incident.isoformat()}. Apply this if the risk had a part in it."
+        asset = finding.subject.removeprefix("asset:")
+        for day, assets in self._incidents:
+            if asset in assets:
+                return f"The incident of {day.isoformat()} touched it. Apply this if the risk had a part in that."
+        if any(not assets for _, assets in self._incidents):
+            latest = max(day for day, assets in self._incidents if not assets)
+            return f"The practice had an incident on {latest.isoformat()}. Apply this if the risk had a part in it."
+        return None
 
     def _control(self, finding: Finding, threat: Threat) -> str | None:
         kind, _, identifier = finding.subject.partition(":")
@@ -135,6 +144,11 @@ def _is(things: Mapping[str, Thing], identifier: str, fact: str) -> bool:
     return identifier in things and things[identifier].facts.get(fact) is True
 
 
-def _latest_incident(incidents: Iterable[Thing], *, today: date) -> date | None:
-    days = [day for each in incidents if (day := as_date(each.facts.get("discovered_on"))) is not None]
-    return max((day for day in days if today - timedelta(days=365) <= day <= today), default=None)
+def _recent(incidents: Iterable[Thing], *, today: date) -> list[tuple[date, frozenset[str]]]:
+    """The incidents of the last twelve months with what each is known to have touched, the latest first."""
+    found: list[tuple[date, frozenset[str]]] = []
+    for each in incidents:
+        day = as_date(each.facts.get("discovered_on"))
+        if day is not None and today - timedelta(days=365) <= day <= today:
+            found.append((day, frozenset(map(str, as_list(each.facts.get("assets")) or []))))
+    return sorted(found, key=lambda one: one[0], reverse=True)

@@ -187,7 +187,8 @@ def partner_thing(partner: Partner) -> Thing:
 
 def incident_thing(incident: Incident) -> Thing:
     names = ("what", "discovered_on", "closed_on", "breach_decision")
-    return Thing(str(incident.id), "incident", known({name: getattr(incident, name) for name in names}))
+    facts = {name: getattr(incident, name) for name in names}
+    return Thing(str(incident.id), "incident", known({**facts, "assets": list(incident.asset_ids)}))
 
 
 def access_request_thing(request: AccessRequest) -> Thing:

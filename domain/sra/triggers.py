@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from domain.inventory.kinds import SystemKind
+from domain.inventory.map import words as spelled
 from domain.sra.catalogue import Catalogue
 from domain.sra.footprint import Footprint
 
@@ -25,6 +26,7 @@ class Trigger(StrEnum):
     location = "location"
     os_unsupported = "os_unsupported"
     incident = "incident"
+    touched_by_incident = "touched_by_incident"
     ownership = "ownership"
 
 
@@ -81,6 +83,7 @@ ASKED_BY_THE_CHANGE: Mapping[Trigger, Mapping[str, str]] = {
         "INC-02": "it has to be recorded to its end",
         "INC-03": "it needs a breach decision",
     },
+    Trigger.touched_by_incident: {},
     Trigger.ownership: {
         "EVA-02": "a change of ownership calls for a fresh evaluation",
         "ASR-01": "the security official has to be named by the new owner",
@@ -142,18 +145,29 @@ def _changes(before: Footprint, after: Footprint) -> Iterator[_Change]:
             yield _Change(
                 f"location:{identifier}", Trigger.location, f"location:{identifier}", name, f"The location {name} is new."
             )
-    for identifier, day in after["incidents"].items():
-        if identifier not in before["incidents"]:
-            reason = f"An incident was discovered on {day}."
-            yield _Change(f"incident:{identifier}", Trigger.incident, f"incident:{identifier}", f"Incident of {day}", reason)
+    yield from _happened(before, after)
     if after["owner"] != before["owner"]:
         reason = f"The practice belongs to {after['owner']}; it was {before['owner']}."
         yield _Change(f"ownership:{after['owner']}", Trigger.ownership, "practice", after["owner"], reason)
 
 
+def _happened(before: Footprint, after: Footprint) -> Iterator[_Change]:
+    """A new incident, and each thing that one is now known to have touched: what stood open there is to be looked at again."""
+    touched_before: Mapping[str, Any] = before.get("touched") or {}
+    for identifier, day in after["incidents"].items():
+        if identifier not in before["incidents"]:
+            reason = f"An incident was discovered on {day}."
+            yield _Change(f"incident:{identifier}", Trigger.incident, f"incident:{identifier}", f"Incident of {day}", reason)
+        for ref in after["touched"].get(identifier, ()):
+            if ref in after["things"] and ref not in touched_before.get(identifier, ()):
+                name = after["things"][ref]["name"]
+                reason = f"The incident of {day} touched {name}."
+                yield _Change(f"incident:{identifier}:{ref}", Trigger.touched_by_incident, ref, name, reason)
+
+
 def _appeared(ref: str, thing: Mapping[str, Any]) -> Iterator[_Change]:
     kind, name = thing["kind"], thing["name"]
-    words = kind.replace("_", " ")
+    words = spelled(kind)
     if ref.startswith("flow:"):
         yield _Change(ref, Trigger.flow, ref, name, f"Images move by a new way: {name}.")
     elif ref.startswith("vendor:"):
@@ -200,9 +214,11 @@ def _out_of_support(ref: str, thing: Mapping[str, Any], *, since: str, today: st
 
 
 def _cause(change: _Change, before: Footprint, after: Footprint, catalogue: Catalogue) -> Cause:
+    # What an incident touched is looked at again even where it stood so at the seal: it has come to pass.
+    was: Mapping[str, Any] = {} if change.trigger is Trigger.touched_by_incident else before["outcomes"]
     risks = tuple(
         each
-        for each in _touched(change.subject, before["outcomes"], after["outcomes"])
+        for each in _touched(change.subject, was, after["outcomes"])
         if each.rule in catalogue.threat_by_id and catalogue.threat_by_id[each.rule].cause not in ABOUT_THE_ANALYSIS
     )
     topics = dict(ASKED_BY_THE_CHANGE[change.trigger])

@@ -5,7 +5,7 @@ read from the facts, and a report whose findings do not match its facts would be
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
@@ -33,6 +33,7 @@ from domain.sra.report.assets import report_assets
 from domain.sra.report.dataset import ReportData
 from domain.sra.report.traces import Traces, answers_by_rule
 from domain.sra.staleness import Staleness
+from domain.sra.vocabulary import Vocabulary
 from domain.sra.world_rows import read_world
 from domain.tenancy import TenantSession
 from domain.vendors.baas import Baa
@@ -45,7 +46,8 @@ HISTORY = {
     "assessment.updated": "Title, scope or period changed",
     "assessment.evaluated": "Rules evaluated",
 }
-REVIEW_MONTHS = 12
+LONGEST_INTERVAL = 36_500
+"""Days. A setting may be any number, and a calendar ends."""
 STANDING_TRIGGERS = (
     "New or changed equipment, software or image flows",
     "A new vendor, a new location or a change of ownership",
@@ -80,6 +82,7 @@ async def assemble(
     placed = tuple(rows.Location(name=each.name) for each in locations)
     inventory = since.Inventory(placed, devices, systems, vendors, network_map)
     changes = await changes_since(session, assessment)
+    interval = min(Vocabulary(book.facts).settings(organization.settings)["sra_interval_days"], LONGEST_INTERVAL)
     return ReportData(
         title=assessment.title,
         practice=rows.Practice(
@@ -123,8 +126,8 @@ async def assemble(
         unknown_facts=lines.unknown_facts(assessment, book),
         undecided_rules=lines.undecided_rules(assessment, book),
         review=rows.Review(
-            next_review_on=lines.months_later(at.date(), REVIEW_MONTHS),
-            interval_months=REVIEW_MONTHS,
+            next_review_on=at.date() + timedelta(days=interval),
+            interval_days=interval,
             standing=STANDING_TRIGGERS,
             fired=since.fired(_noticed(assessment, changes)),
         ),

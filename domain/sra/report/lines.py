@@ -334,8 +334,3 @@ def signed(assessment: Assessment) -> tuple[rows.HistoryEntry, ...]:
         )
         for each in assessment.signatures
     )
-
-
-def months_later(day: date, months: int) -> date:
-    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
-    return date(year, month + 1, min(day.day, 28))

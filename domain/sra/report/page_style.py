@@ -28,7 +28,7 @@ p.alarm { border-left: 4px solid var(--alarm); padding-left: .75rem; }
 .strong, span.line.alarm { font-weight: 700; }
 .label { color: var(--alarm); font-weight: 700; border: 2px solid var(--alarm); padding: .25rem .75rem; }
 dl { margin: 1rem 0; }
-dl div { display: grid; grid-template-columns: minmax(8rem, 14rem) 1fr; gap: .25rem 1rem; padding: .2rem 0; }
+dl div { display: grid; grid-template-columns: min(14rem, 35%) 1fr; gap: .25rem 1rem; padding: .2rem 0; }
 dt { color: var(--muted); }
 dd { margin: 0; }
 .signature { border-top: 1px solid var(--ink); margin: 1rem 0; max-width: 32rem; }
@@ -52,9 +52,13 @@ figure svg { max-width: none; height: auto; }
 figcaption { color: var(--muted); font-size: .9rem; }
 nav ul { columns: 2 20rem; padding-left: 1.2rem; }
 footer { margin-top: 3rem; border-top: 1px solid var(--rule); color: var(--muted); font-size: .85rem; }
-.draft::after { content: "DRAFT"; position: fixed; inset: 40% 0 auto 0; text-align: center; font-size: 9rem; font-weight: 700;
-  color: #1d27330d; transform: rotate(-30deg); pointer-events: none; }
+.draft::after { content: "DRAFT"; position: fixed; inset: 40% 0 auto 0; text-align: center; font-size: min(9rem, 24vw);
+  font-weight: 700; white-space: nowrap;  color: #1d27330d; transform: rotate(-30deg); pointer-events: none; }
 p.draft::after { content: none; }
+@media screen and (max-width: 60rem) {
+  th, td { min-width: 9rem; }
+  th:first-child, td:first-child { min-width: 5rem; }
+}
 @media print {
   html { font-size: 9.5pt; }
   body { max-width: none; padding: 0; }

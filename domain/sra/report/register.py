@@ -20,7 +20,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from domain.inventory.map_labels import visible
 from domain.sra.report.dataset import ReportData
-from domain.sra.report.rows import Finding, PlanTask
+from domain.sra.report.rows import Change, Finding, PlanTask
 from domain.sra.report.words import BASES, facts_in_words, joined, moment, phrase, reference
 
 Value = str | int | datetime.date | None
@@ -40,6 +40,7 @@ COLUMNS: Final = (
     ("Due by policy", 12),
     ("Task status", 14), ("Residual level", 14), ("Id", 24),
 )  # fmt: skip
+CHANGE_COLUMNS: Final = (("Kind", 20), ("What", 50), ("Detail", 70), ("When", 12), ("By", 24))
 SHADES = {"very_high": "7D1410", "high": "B84B17", "moderate": "F0CD6B", "low": "D3DDE6", "very_low": "F1F4F6"}
 
 
@@ -55,7 +56,8 @@ def render_csv(data: ReportData) -> str:
 
 
 def render_xlsx(data: ReportData) -> bytes:
-    """A workbook with the register (filters, frozen header, real dates and numbers) and a sheet that says what it is."""
+    """A workbook with the register (filters, frozen header, real dates and numbers), what has changed since the version
+    before if there is one, and a sheet that says what it is."""
     data.check_seal()
     book = Workbook()
     register = book.create_sheet("Risk register", 0)
@@ -63,6 +65,10 @@ def render_xlsx(data: ReportData) -> bytes:
     about = book.worksheets[1]
     about.title = "About"
     _fill_about(about, data)
+    if data.prior is not None:
+        changes = book.create_sheet(f"Changes since version {data.prior.version}", 1)
+        rows = [_changed(each) for each in data.changes]
+        _fill_table(changes, CHANGE_COLUMNS, rows, draft=data.draft)
     made = data.edition.generated_at.replace(tzinfo=None)
     book.properties.created = book.properties.modified = made
     book.properties.creator = visible(data.brand.name)
@@ -119,6 +125,10 @@ def _row(one: Finding, tasks: Sequence[PlanTask]) -> tuple[Value, ...]:
     )
 
 
+def _changed(one: Change) -> tuple[Value, ...]:
+    return (phrase(one.kind), one.what, one.detail, one.at.date() if one.at else None, one.by)
+
+
 def _harmless(value: Value) -> str | int:
     if value is None:
         return ""
@@ -132,26 +142,32 @@ def _harmless(value: Value) -> str | int:
 
 
 def _fill_register(sheet: Worksheet, data: ReportData) -> None:
-    for number, (title, width) in enumerate(COLUMNS, start=1):
-        cell = sheet.cell(row=1, column=number, value=title)
-        cell.font = Font(bold=True)
-        cell.fill = PatternFill("solid", fgColor="E4EAEF")
-        sheet.column_dimensions[get_column_letter(number)].width = width
     rows = _rows(data)
+    _fill_table(sheet, COLUMNS, rows, draft=data.draft)
     shaded = {finding.number: finding.level.value for finding in data.findings}
     for place, row in enumerate(rows, start=2):
-        for number, value in enumerate(row, start=1):
-            _write(sheet, place, number, value)
         level = shaded[int(str(row[0]).removeprefix("R-"))]
         marked = sheet.cell(row=place, column=2)
         marked.fill = PatternFill("solid", fgColor=SHADES[level])
         marked.font = Font(bold=True, color="FFFFFF" if level in {"high", "very_high"} else "1D2733")
+
+
+def _fill_table(sheet: Worksheet, columns: Sequence[tuple[str, int]], rows: Sequence[Sequence[Value]], *, draft: bool) -> None:
+    """A header that stays in sight and on every printed page, filters, and each value with its own type."""
+    for number, (title, width) in enumerate(columns, start=1):
+        cell = sheet.cell(row=1, column=number, value=title)
+        cell.font = Font(bold=True)
+        cell.fill = PatternFill("solid", fgColor="E4EAEF")
+        sheet.column_dimensions[get_column_letter(number)].width = width
+    for place, row in enumerate(rows, start=2):
+        for number, value in enumerate(row, start=1):
+            _write(sheet, place, number, value)
     sheet.freeze_panes = "B2"
-    sheet.auto_filter.ref = f"A1:{get_column_letter(len(COLUMNS))}{len(rows) + 1}"
+    sheet.auto_filter.ref = f"A1:{get_column_letter(len(columns))}{len(rows) + 1}"
     sheet.print_title_rows = "1:1"
     sheet.page_setup.orientation = "landscape"
     header: Any = sheet.oddHeader  # the stub does not know its three parts
-    header.center.text = "DRAFT" if data.draft else "Sealed"
+    header.center.text = "DRAFT" if draft else "Sealed"
 
 
 def _fill_about(sheet: Worksheet, data: ReportData) -> None:

@@ -341,8 +341,12 @@ class Trigger(Row):
 
 
 class Review(Row):
+    LATER = frozenset({"interval_days"})
+
     next_review_on: datetime.date | None = None
     interval_months: int | None = None
+    """Of reports that were sealed before the interval was counted in days."""
+    interval_days: int | None = None
     standing: tuple[str, ...] = ()
     fired: tuple[Trigger, ...] = ()
 

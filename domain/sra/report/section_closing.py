@@ -19,7 +19,8 @@ PROPOSED_LABEL = "PROPOSED — NOT LAW"
 def review(data: ReportData) -> Section:
     plan = data.review
     when = f"Next review on {day(plan.next_review_on)}." if plan.next_review_on else "No date for the next review is recorded."
-    every = f" Reviewed at least every {counted(plan.interval_months, 'month')}." if plan.interval_months else ""
+    spans = ((plan.interval_months, "month"), (plan.interval_days, "day"))
+    every = "".join(f" Reviewed at least every {counted(count, unit)}." for count, unit in spans if count)
     return Section(
         "Review",
         "portrait",

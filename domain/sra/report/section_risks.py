@@ -56,7 +56,7 @@ def risks(data: ReportData) -> Section:
     ordered = sorted(data.findings, key=lambda finding: (-finding.level.rank, not finding.stands, finding.number))
     columns = (
         Column("Ref", 5), Column("Level", 9), Column("Risk and subject", 17), Column("Threat and vulnerability", 20),
-        Column("Current measures", 19), Column("Likelihood", 12), Column("Impact", 12), Column("Status, and what shows it", 20),
+        Column("Current measures", 19), Column("Likelihood and impact", 24), Column("Status, and what shows it", 20),
     )  # fmt: skip
     return Section(
         "Risk table",
@@ -83,12 +83,10 @@ def _risk(one: Finding) -> tuple[Cell, ...]:
             f"Recommended: {one.recommendation}" if one.recommendation else None,
         ),
         cell(
-            Line(one.likelihood.word, "strong"),
-            one.likelihood_reason,
+            *_rating(one),
             *(Line(f"Adjusted: {text}", "muted") for text in one.adjustments),
             *(Line(f"{SUGGESTED}: {text}", "muted") for text in one.suggestions),
         ),
-        cell(Line(one.impact.word, "strong"), one.impact_reason),
         cell(
             Line(phrase(one.status) or "", "strong"),
             f"Due on {day(one.due_on)}" if one.due_on else None,
@@ -99,6 +97,15 @@ def _risk(one: Finding) -> tuple[Cell, ...]:
             *(Line(_decision(each), "muted") for each in one.decisions),
         ),
     )
+
+
+def _rating(one: Finding) -> tuple[Line | str | None, ...]:
+    """Both ratings with their reasons; a reason that is given for both is said once."""
+    likelihood = Line(f"Likelihood: {one.likelihood.word}", "strong")
+    impact = Line(f"Impact: {one.impact.word}", "strong")
+    if one.likelihood_reason == one.impact_reason:
+        return (likelihood, impact, one.likelihood_reason)
+    return (likelihood, one.likelihood_reason, impact, one.impact_reason)
 
 
 def _origin(one: Finding) -> str:

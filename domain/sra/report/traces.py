@@ -83,9 +83,7 @@ class Traces:
         adjusted: Mapping[str, Any] = finding.decision.get("adjusted") or {}
         applied = adjusted.get("applied", ())
         return tuple(
-            f"likelihood {each['steps']:+d}, {(phrase(each['kind']) or '').lower()}: {each['reason']}"
-            for each in finding.suggestions
-            if each["kind"] not in applied
+            f"likelihood {each['steps']:+d}: {each['reason']}" for each in finding.suggestions if each["kind"] not in applied
         )
 
     def name(self, member_id: str) -> str:

@@ -101,8 +101,20 @@ def counted(number: int, noun: str, plural: str | None = None) -> str:
 
 
 def number_ranges(numbers: Sequence[int]) -> str | None:
-    """``R-1, R-4``: findings by the names they have in the risk table."""
-    return joined(reference(number) for number in sorted(numbers))
+    """``R-1, R-4 to R-9``: findings by the names they have in the risk table; three or more in a row as a range."""
+    runs: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return joined(each for run in runs for each in _run(run))
+
+
+def _run(run: Sequence[int]) -> Iterable[str]:
+    if len(run) < 3:
+        return (reference(number) for number in run)
+    return (f"{reference(run[0])} to {reference(run[-1])}",)
 
 
 def reference(number: int) -> str:

@@ -2,15 +2,17 @@
 
 from datetime import date, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from domain.clock import today
 from domain.database import tenant_session
-from domain.remediation.clocks import tell
+from domain.remediation.clocks import clocks_of, tell
+from domain.remediation.incidents import Incident
 from domain.tenancy import SYSTEM, Wall
 from tests.api.v1.nouns import faults, it_is_behind_both_walls, it_lives
-from tests.makers import Caller, House, expect, make_access_request, make_incident
+from tests.makers import Caller, House, expect, make_access_request, make_device, make_incident
 
 
 async def test_an_incident_lives(house: House) -> None:
@@ -158,3 +160,79 @@ async def test_each_step_of_a_clock_is_told_once(house: House) -> None:
     assert await told(date(2027, 2, 20)) == [*late, ("incident.due_soon", "hhs")]
     state = {each["key"]: each["state"] for each in await msp.get_json(f"/incidents/{incident['id']}/clocks")}
     assert (state["individuals"], state["media"]) == ("done", "not_applicable")
+
+
+async def test_the_four_factors_are_the_catalogues(house: House) -> None:
+    msp = await house.tenant()
+    said = {"assessment": {"mitigation": "The disc was found, sealed."}, "is_breach": None}
+    made = await make_incident(msp, await house.organization(msp), **{**BREACH, **said})
+    told = await msp.get_json(f"/incidents/{made['id']}/breach-assessment")
+    rows = {each["key"]: each["summary"] for each in await msp.all("/catalogue/requirements")}
+    assert told["presumed"] == rows["164.402 breach"]
+    for part, row, keys in (
+        ("factors", "164.402(2)", list(FACTORS)),
+        ("exclusions", "164.402(1)", ["workforce_in_good_faith", "between_authorized_persons", "could_not_be_retained"]),
+    ):
+        assert [each["key"] for each in told[part]] == keys
+        assert "; ".join(f"{each['item']} {each['summary']}" for each in told[part]) == rows[row], "not a word is ours"
+    assert [each["said"] for each in told["factors"]] == [None, None, None, "The disc was found, sealed."]
+
+
+@pytest.mark.parametrize(
+    ("delay", "held", "individuals", "hhs"),
+    [
+        ({"form": "written", "until": "2027-01-15"}, "2027-01-15", "2027-01-16", "2027-03-01"),
+        ({"form": "written", "until": "2026-11-01"}, "2026-11-01", "2026-11-30", "2027-03-01"),
+        ({"form": "oral"}, "2026-11-20", "2026-11-30", "2027-03-01"),
+        ({"form": "oral", "until": "2026-11-01"}, "2026-11-01", "2026-11-30", "2027-03-01"),
+    ],
+)
+async def test_law_enforcement_holds_the_clocks(
+    house: House, delay: dict[str, str], held: str, individuals: str, hhs: str
+) -> None:
+    msp = await house.tenant()
+    asked = {"requested_on": "2026-10-21", "statement": "Special agent, by telephone: telling would warn them.", **delay}
+    said = {**BREACH, "affected_count": 3, "law_enforcement_delay": asked}
+    made = await make_incident(msp, await house.organization(msp), **said)
+    found = {each["key"]: each for each in await msp.get_json(f"/incidents/{made['id']}/clocks")}
+    assert {each["held_until"] for each in found.values()} == {held}
+    assert (found["individuals"]["due_on"], found["hhs"]["due_on"]) == (individuals, hhs)
+    async with tenant_session(house.runtime.database, Wall(msp.tenant_id), actor=SYSTEM) as session:
+        clock = clocks_of(await session.fetch(Incident, UUID(made["id"])))[0]
+    last = date.fromisoformat(held)
+    assert clock.state(last) == "held"
+    assert clock.state(last + timedelta(days=1)) == "running"
+    assert clock.state(date.fromisoformat(individuals) + timedelta(days=1)) == "overdue"
+    ended = expect(await msp.patch(f"/incidents/{made['id']}", {"law_enforcement_delay": None}), 200)
+    assert ended["law_enforcement_delay"] is None
+    assert (await clocks(msp, made["id"]))["individuals"][1] == "2026-11-30"
+
+
+@pytest.mark.parametrize(
+    ("delay", "fault"),
+    [
+        ({"form": "written"}, ("until", "required")),
+        ({"form": "written", "until": "2026-10-20"}, ("until", "before_start")),
+        ({"form": "oral", "until": "2026-11-21"}, ("until", "too_late")),
+        ({"form": "oral", "requested_on": (today() + timedelta(days=2)).isoformat()}, ("requested_on", "in_future")),
+    ],
+)
+async def test_a_delay_is_within_the_law(house: House, delay: dict[str, str], fault: tuple[str, str]) -> None:
+    msp = await house.tenant()
+    made = await make_incident(msp, await house.organization(msp), **BREACH)
+    asked = {"requested_on": "2026-10-21", "statement": "A written request of the police.", **delay}
+    refused = await msp.patch(f"/incidents/{made['id']}", {"law_enforcement_delay": asked})
+    assert faults(refused) == {(f"/law_enforcement_delay/{fault[0]}", fault[1])}
+
+
+async def test_an_incident_names_what_it_touched(house: House) -> None:
+    msp = await house.tenant()
+    practice, other = await house.organization(msp), await house.organization(msp)
+    server = await make_device(msp, practice)
+    made = await make_incident(msp, practice, asset_ids=[server["id"]])
+    assert made["asset_ids"] == [server["id"]]
+    strange = await make_device(msp, other)
+    refused = await msp.patch(f"/incidents/{made['id']}", {"asset_ids": [server["id"], strange["id"]]})
+    assert faults(refused) == {("/asset_ids/1", "unknown_reference")}
+    assert (await msp.delete(f"/devices/{server['id']}")).status_code == 204
+    expect(await msp.patch(f"/incidents/{made['id']}", {"what": "It was the old server."}), 200)

@@ -240,3 +240,27 @@ async def test_a_full_second_year_is_confirmed_answer_by_answer(house: House) ->
     assert [(each["topic_id"], each["was"], each["now"]) for each in changes["answers"]] == [("CON-02", "unknown", "yes")]
     entries = (await msp.get_json(f"{path}/answers/CON-02/history"))["entries"]
     assert [each["kind"] for each in entries] == ["carried", "given"]
+
+
+async def test_an_incident_asks_again_about_exactly_what_it_touched(house: House) -> None:
+    msp = await house.tenant()
+    organization = await house.organization(msp)
+    laptop = (await make_device(msp, organization, kind="laptop", name="LT-1", encryption_at_rest="none"))["id"]
+    await make_device(msp, organization, kind="nas", name="NAS-1", facts={"internet_exposed": True, "stores_ephi": True})
+    first = await sealed(house, msp, organization)
+    incident = await make_incident(msp, organization)
+    assert await look(house, msp, organization, now()) == 1
+    expect(await msp.patch(f"/incidents/{incident['id']}", {"asset_ids": [laptop]}), 200)
+    assert await look(house, msp, organization, now()) == 2
+    found = await causes(msp, first)
+    assert set(found["incident"]["topics"]) == {"EVA-02", "INC-02", "INC-03"}
+    cause = found["touched_by_incident"]
+    assert cause["reason"] == "The incident of 2026-01-05 touched LT-1."
+    assert set(cause["topics"]) == {
+        "ACC-04",  # CAP-07: whether images lie on its disk is not known, and the disk is not encrypted
+        "WUS-03",  # PHY-03: nobody has said that it is locked away
+        "WUS-04",  # SEN-05: whether it leaves the premises is not known
+    }
+    delta = await msp.make(f"/organizations/{organization}/assessments", {"kind": "delta"})
+    asked = await msp.get_json(f"/assessments/{delta['id']}/topics", params={"reopened": "true", "limit": 200})
+    assert {each["id"] for each in asked["data"]} == set(cause["topics"]) | set(found["incident"]["topics"])

@@ -3,9 +3,11 @@
 import csv
 import io
 import json
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pypdf
+from openpyxl import load_workbook
 
 from tests.api.v1.test_sample_reports import FORMS, report
 from tests.api.v1.test_second_year import sealed
@@ -66,7 +68,8 @@ async def test_the_second_year_tells_what_changed(house: House, tmp_path: Path) 
     await what_happens_in_a_year(msp, organization)
     second = await second_year(msp, organization)
 
-    forms = {form: await report(msp, second, FORMS[form]) for form in ("pdf", "html", "json", "csv")}
+    expect(await msp.patch(f"/organizations/{organization}", {"settings": {"sra_interval_days": 180}}), 200)
+    forms = {form: await report(msp, second, FORMS[form]) for form in FORMS}
     for form, content in forms.items():
         (tmp_path / f"second.{form}").write_bytes(content)
     data = json.loads(forms["json"])
@@ -83,6 +86,8 @@ async def test_the_second_year_tells_what_changed(house: House, tmp_path: Path) 
     assert {kind for kind, _ in told if kind.startswith("risk")} >= {"risk_found", "risk_resolved"}
     fired = data["review"]["fired"]
     assert {LEFT, "INC-03"} <= {topic for each in fired for topic in each["affects"]}
+    made = date.fromisoformat(data["edition"]["generated_at"][:10])
+    assert date.fromisoformat(data["review"]["next_review_on"]) == made + timedelta(days=180)
     counted = data["continuity"]
     assert (counted["changed"], counted["unanswered"]) == (1, 1)
 
@@ -96,6 +101,13 @@ async def test_the_second_year_tells_what_changed(house: House, tmp_path: Path) 
         assert "Due on 20" in text
         assert "Suggested, not applied: likelihood +1" in text, "an incident is a reason to think of every likelihood"
         assert "is in no likelihood and no level here" in text
+    book = load_workbook(io.BytesIO(forms["xlsx"]))
+    assert book.sheetnames == ["Risk register", "Changes since version 1", "About"]
+    sheet = book["Changes since version 1"]
+    listed = [(str(row[1].value), row[3].value) for row in sheet.iter_rows(min_row=2)]
+    assert [what for what, _ in listed] == [each["what"] for each in data["changes"]]
+    assert (sheet.freeze_panes, sheet.auto_filter.ref) == ("B2", f"A1:E{len(listed) + 1}")
+    assert {type(when) for _, when in listed} <= {datetime, type(None)}, "days are days, and not texts"
     rows = list(csv.DictReader(io.StringIO(forms["csv"].decode("utf-8-sig"), newline="")))
     by_number = {f"R-{each['number']}": each for each in data["findings"]}
     assert all(row["Due by policy"] == (by_number[row["Ref"]]["due_on"] or "") for row in rows)

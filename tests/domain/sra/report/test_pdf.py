@@ -226,6 +226,6 @@ class TestFormat:
         some = "".join(squeezed(page.extract_text()) for page in reader.pages[80:84])
         refs = sorted(int(number) for number in re.findall(r"R-(\d+)(?:VeryHigh|High|Moderate|Low)", some))
         assert len(refs) > 20
-        assert "LikelihoodImpactStatus,andwhatshowsit" in some
+        assert "LikelihoodandimpactStatus,andwhatshowsit" in some
         sheets = [page for page in reader.pages if float(page.mediabox.width) not in {612.0, 792.0}]
         assert len(sheets) >= 6
