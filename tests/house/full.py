@@ -190,8 +190,8 @@ async def _inventory(full: FullHouse, *, practice: str, vendor: str, location: s
     ids["workforce_member_id"] = (await make_workforce_member(by, practice, **person))["id"]
     policy = {"key": f"policy_{mark}", "title": f"Policy {mark}", "document_id": document}
     ids["policy_id"] = (await make_policy(by, practice, **policy))["id"]
-    touched = [ids["device_id"]]
-    ids["incident_id"] = (await make_incident(by, practice, what=f"A stolen laptop {mark}", asset_ids=touched))["id"]
+    incident = {"what": f"A stolen laptop {mark}", "asset_ids": [device]}
+    ids["incident_id"] = (await make_incident(by, practice, **incident))["id"]
     ids["access_request_id"] = (await make_access_request(by, practice, format=f"A disc {mark}"))["id"]
     old = (await make_device(by, practice, name=f"Old PC {mark}"))["id"]
     gone = {"certificate_id": document, "vendor_id": vendor, "tool": f"Shredder {mark}"}
