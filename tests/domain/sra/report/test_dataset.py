@@ -4,8 +4,12 @@ import datetime
 import hashlib
 import json
 import re
+from typing import Any
 
 import pytest
+import rfc8785
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from domain.sra.levels import Level
@@ -37,6 +41,25 @@ def test_the_json_can_be_read_back_and_hashes_the_same_even_as_a_plain_object() 
     assert canonical_json(ReportData.model_validate_json(written)) == written
     shuffled = dict(reversed(list(json.loads(written).items())))
     assert sha256(shuffled) == sha256(lakeview()) == hashlib.sha256(written).hexdigest()
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(st.characters(max_codepoint=127)), inner, max_size=4),
+)
+
+
+@given(st.dictionaries(st.text(st.characters(max_codepoint=127)).filter(lambda name: name != "seal"), JSON))
+@settings(max_examples=200, deadline=None)
+def test_another_implementation_of_rfc_8785_writes_the_same_bytes(document: dict[str, Any]) -> None:
+    assert canonical_json(document) == rfc8785.dumps(document)
+
+
+def test_another_implementation_of_rfc_8785_gives_a_report_the_same_hash() -> None:
+    final = sealed(lakeview())
+    assert final.seal is not None
+    plain = json.loads(canonical_json(final))
+    assert hashlib.sha256(rfc8785.dumps(plain)).hexdigest() == final.seal.sha256
 
 
 def test_a_float_has_no_canonical_form() -> None:
