@@ -21,7 +21,7 @@ from api.limits import RateLimits
 from api.oauth import metadata, tokens
 from api.openapi import add_contract
 from api.origins import Origins
-from api.screens import authorize, respond, signing_in
+from api.screens import authorize, quote, respond, signing_in
 from api.screens.showing import add_assets
 from api.telemetry import Measurements, Observed
 from api.v1 import (
@@ -170,7 +170,7 @@ ROUTERS = (
     billing.router,
 )
 
-SCREENS = (respond.router, authorize.router, signing_in.router)
+SCREENS = (respond.router, quote.router, authorize.router, signing_in.router)
 """Pages for people, beside the contract."""
 
 

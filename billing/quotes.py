@@ -27,6 +27,7 @@ from domain.keyring import fingerprint
 from domain.outbound.mail import send_mail
 from domain.people.tenants import own
 from domain.records import change, create
+from domain.settings import Settings
 from domain.tenancy import Fields, TenantOwned, TenantSession, json_object, listed_by, one_of, tenant_table
 
 
@@ -167,7 +168,7 @@ async def finalize(session: TenantSession, quote: Quote, *, tax_rate: int = 0) -
     return quote
 
 
-async def send(session: TenantSession, quote: Quote, *, base_url: str) -> str:
+async def send(session: TenantSession, quote: Quote, *, settings: Settings) -> str:
     """Make the one link that accepts, and mail it to the recipient. A link made before is worth nothing any more."""
     if quote.status not in {QuoteStatus.open, QuoteStatus.sent}:
         raise Conflict(f"This quote is {quote.status.value}; only one that is finalized can be sent.", code="not_open")
@@ -176,7 +177,7 @@ async def send(session: TenantSession, quote: Quote, *, base_url: str) -> str:
     secret = secrets.token_urlsafe(32)
     quote.link_hash, quote.status = fingerprint(secret), QuoteStatus.sent
     await session.flush()
-    url = f"{base_url}/quote#{quote.id}.bwq_{session.tenant_id.hex}_{secret}"
+    url = settings.page("quote", f"{quote.id}.bwq_{session.tenant_id.hex}_{secret}")
     tenant = await own(session)
     subject = f"Quote {quote.number} from {tenant.name}"
     text = (

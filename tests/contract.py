@@ -7,7 +7,7 @@ import httpx
 from fastapi import FastAPI
 from jsonschema import Draft202012Validator
 
-UNWRITTEN = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", "/respond"})
+UNWRITTEN = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", "/respond", "/quote"})
 BESIDE = ("/docs/", "/screens/", "/v1/oauth/", "/.well-known/", "/v1/.well-known/")
 EVERYWHERE = frozenset({400, 401, 402, 403, 404, 405, 406, 409, 412, 413, 415, 422, 429, 500, 503})
 """Problems may come from any operation; their one schema is checked below."""

@@ -133,14 +133,14 @@ async def finalize_quote(by: Writer, quote: ThisQuote) -> Quote:
 async def read_quote_pdf(by: Reader, quote: ThisQuote) -> Response:
     if quote.status is QuoteStatus.draft:
         raise Conflict("A draft has no paper yet: finalize it.", code="draft")
-    return await _paper(by.session, quote)
+    return await paper_of(by.session, quote)
 
 
 @router.post("/quotes/{quote_id}/sending", status_code=201, response_model=SentQuoteOut)
 async def send_quote(by: Writer, quote: ThisQuote) -> SentQuoteOut:
     """Mail the link that accepts it. An earlier link of the same quote ends."""
     await by.session.refresh(quote, with_for_update=True)
-    return SentQuoteOut(url=await quotes.send(by.session, quote, base_url=by.runtime.settings.base_url))
+    return SentQuoteOut(url=await quotes.send(by.session, quote, settings=by.runtime.settings))
 
 
 @router.post("/quotes/{quote_id}/revision", status_code=201, response_model=QuoteOut)
@@ -150,35 +150,43 @@ async def revise_quote(by: Writer, quote: ThisQuote) -> Quote:
 
 
 @doorstep.post("/quotes/{quote_id}/offer", status_code=200, response_model=OfferOut, responses=PDF)
-async def read_offer(session: Doorstep, request: Request, quote_id: str, fields: TokenFields) -> OfferOut | Response:
+async def readoffer(session: Doorstep, request: Request, quote_id: str, fields: TokenFields) -> OfferOut | Response:
     """The quote for whoever holds its link; with `Accept: application/pdf` its paper."""
-    quote = await _by_link(session, quote_id, fields.token)
+    quote = await by_link(session, quote_id, fields.token)
     if "application/pdf" in request.headers.get("accept", ""):
-        return await _paper(session, quote)
+        return await paper_of(session, quote)
     return _offer(quote)
 
 
 @doorstep.post("/quotes/{quote_id}/acceptance", status_code=201, response_model=OfferOut)
 async def accept_quote(session: Doorstep, request: Request, quote_id: str, fields: AcceptanceFields) -> OfferOut:
     """Accept with the link's token. The second click is a 409, and does nothing. What it promises begins on its day."""
-    quote = await _by_link(session, quote_id, fields.token)
-    await keep_patients_out(session, {"name": fields.name, "title": fields.title})
-    quotes.accept(session, quote, signer=_signer(request, name=fields.name, title=fields.title))
-    await session.flush()
-    await acceptance.begin(session, quote, ledger=ledger_of(runtime_of(request).settings), on=today())
+    quote = await by_link(session, quote_id, fields.token)
+    await say_yes(session, request, quote, fields)
     return _offer(quote)
 
 
 @doorstep.post("/quotes/{quote_id}/decline", status_code=201, response_model=OfferOut)
 async def decline_quote(session: Doorstep, request: Request, quote_id: str, fields: DeclineFields) -> OfferOut:
     """Say no with the link's token."""
-    quote = await _by_link(session, quote_id, fields.token)
-    await keep_patients_out(session, {"name": fields.name, "reason": fields.reason})
-    quotes.decline(session, quote, signer=_signer(request, name=fields.name, reason=fields.reason))
+    quote = await by_link(session, quote_id, fields.token)
+    await say_no(session, request, quote, fields)
     return _offer(quote)
 
 
-async def _by_link(session: TenantSession, quote_id: str, token: str) -> Quote:
+async def say_yes(session: TenantSession, request: Request, quote: Quote, fields: AcceptanceFields) -> None:
+    await keep_patients_out(session, {"name": fields.name, "title": fields.title})
+    quotes.accept(session, quote, signer=_signer(request, name=fields.name, title=fields.title))
+    await session.flush()
+    await acceptance.begin(session, quote, ledger=ledger_of(runtime_of(request).settings), on=today())
+
+
+async def say_no(session: TenantSession, request: Request, quote: Quote, fields: DeclineFields) -> None:
+    await keep_patients_out(session, {"name": fields.name, "reason": fields.reason})
+    quotes.decline(session, quote, signer=_signer(request, name=fields.name, reason=fields.reason))
+
+
+async def by_link(session: TenantSession, quote_id: str, token: str) -> Quote:
     """Into the wall that the token names, where only its own secret opens anything."""
     bearer = quotes.read_token(token)
     await session.enter(bearer.tenant_id)
@@ -188,10 +196,10 @@ async def _by_link(session: TenantSession, quote_id: str, token: str) -> Quote:
 
 
 def _signer(request: Request, **said: str | None) -> dict[str, Any]:
-    return {**said, "at": rfc3339(now()), "address": request.client.host if request.client else None}
+    return {**said, "at": rfc3339(now()), "address": request.state.address}
 
 
-async def _paper(session: TenantSession, quote: Quote) -> Response:
+async def paper_of(session: TenantSession, quote: Quote) -> Response:
     content = await anyio.to_thread.run_sync(papers.set_paper, await papers.quote_paper(session, quote))
     headers = {"content-disposition": attachment(f"quote-{quote.number}-{quote.revision}.pdf")}
     return Response(content, media_type="application/pdf", headers=headers)
