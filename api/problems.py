@@ -57,6 +57,7 @@ MENDS = {
     "subscribe_any": ("GET", "/organizations"),
     "pay": ("GET", "/invoices?organization_id={organization_id}&status=open"),
     "extend": ("PATCH", "/organizations/{organization_id}/subscription"),
+    "unseat": ("GET", "/members"),
 }
 """Where a refusal for money's sake is mended."""
 BEHIND_THE_WALL = frozenset({"tenant_id", "organization_id"})

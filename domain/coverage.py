@@ -65,7 +65,7 @@ async def may_take_on(session: TenantSession) -> None:
 
 
 async def may_hold(session: TenantSession, organization_id: UUID, *, more_devices: int) -> None:
-    """Refuse an import after which an organization would have more devices than its plan covers."""
+    """Refuse what would give an organization more devices than its plan covers: one by hand as well as an import."""
     from domain.inventory.devices import Device  # noqa: PLC0415  whoever brings devices asks here first
     from domain.inventory.organizations import Organization  # noqa: PLC0415
 
@@ -78,7 +78,7 @@ async def may_hold(session: TenantSession, organization_id: UUID, *, more_device
     statement = select(func.count()).where(col(Device.organization_id) == organization_id, col(Device.archived_at).is_(None))
     devices = (await session.execute(statement)).scalar_one() + more_devices
     if devices > limit:
-        detail = f"With this import there would be {devices} devices; the plan covers {limit}."
+        detail = f"There would be {devices} devices; the plan covers {limit}. Nothing was kept."
         raise _over(detail, organization, "devices", limit, devices)
 
 
@@ -95,6 +95,22 @@ async def may_store(session: TenantSession, organization: "Organization", *, mor
     if needed > limit:
         detail = f"With this document there would be {needed} MB; the plan covers {limit} MB. Nothing was kept."
         raise _over(detail, organization, "storage_mb", limit, needed)
+
+
+async def may_seat(session: TenantSession, *, promised: int = 0) -> None:
+    """Refuse one more member than the plan covers; ``promised`` are the seats that were offered and not taken yet."""
+    from domain.people.members import Member  # noqa: PLC0415  whoever gives a seat asks here first
+
+    tenant = await own(session)
+    limit: int | None = tenant.limits.get("members")
+    if limit is None:
+        return
+    statement = select(func.count()).select_from(Member).where(col(Member.archived_at).is_(None))
+    needed = (await session.execute(statement)).scalar_one() + promised + 1
+    if needed > limit:
+        detail = f"There would be {needed} members; the plan covers {limit}. Take away seats that nobody needs any more."
+        more = {"plan": None, "state": None, "limit": {"name": "members", "covered": limit, "needed": needed}}
+        raise PaymentRequired(detail, code="over_limit", more=more, mend="unseat")
 
 
 async def _limit(session: TenantSession, organization: "Organization", name: str) -> int | None:

@@ -9,6 +9,7 @@ from sqlalchemy import Index, UniqueConstraint, text
 from sqlmodel import Field
 
 from domain.clock import today
+from domain.coverage import may_hold
 from domain.errors import Conflict
 from domain.inventory.device_os import OsSupport, recognize, support
 from domain.inventory.kinds import AssetStatus, DeviceKind, Encryption
@@ -99,7 +100,8 @@ REFERENCES = {"host": DEVICE, "sensor_attached": DEVICE, "vendor": VENDOR}
 
 
 async def enroll(session: TenantSession, organization: Organization, fields: DeviceFields) -> Device:
-    """Put a device on the inventory of an organization."""
+    """Put a device on the inventory of an organization. PaymentRequired for one more than its plan covers."""
+    await may_hold(session, organization.id, more_devices=1)
     await _refuse_what_is_not_there(session, organization.id, fields, before={})
     device = Device(**fields.model_dump(), **_system(fields), organization_id=organization.id)
     return await create(session, device)

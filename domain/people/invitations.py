@@ -14,10 +14,11 @@ from uuid import UUID
 from email_validator import EmailNotValidError, validate_email
 from pydantic import SecretStr
 from sqlalchemy import Index, UniqueConstraint
-from sqlmodel import Field, col, select
+from sqlmodel import Field, col, func, select
 
 from domain.access import Principal
 from domain.clock import now
+from domain.coverage import may_seat
 from domain.errors import Fault, Invalid, NotFound
 from domain.events import emit
 from domain.keyring import fingerprint
@@ -83,6 +84,7 @@ async def invite(session: TenantSession, fields: InvitationFields, *, by: Princi
     await _refuse_members(session, email)
     for earlier in await _open_ones(session, email):
         await take_back(session, earlier)
+    await may_seat(session, promised=await _promised(session))
     token = f"bwi_{session.tenant_id.hex}_{secrets.token_urlsafe(32)}"
     invitation = Invitation(
         **fields.model_dump(mode="json", exclude={"email", "role", "ends_on"}),
@@ -199,6 +201,14 @@ async def _refuse_members(session: TenantSession, email: str) -> None:
     member = (await session.execute(statement)).scalar_one_or_none()
     if member is not None and member.seated:
         raise Invalid([Fault("/email", "already_member", "Whoever has this address has a seat here already.")])
+
+
+async def _promised(session: TenantSession) -> int:
+    """Seats that were offered and can still be taken."""
+    waiting = select(func.count()).where(
+        col(Invitation.accepted_at).is_(None), col(Invitation.revoked_at).is_(None), col(Invitation.expires_at) > now()
+    )
+    return (await session.execute(waiting)).scalar_one()
 
 
 async def _open_ones(session: TenantSession, email: str, *, lock: bool = False) -> list[Invitation]:

@@ -10,6 +10,7 @@ from sqlmodel import Field, col, select
 
 from domain.access import NARROWED, ROLES, Principal, Reach, Role
 from domain.clock import now, today
+from domain.coverage import may_seat
 from domain.errors import Conflict, Forbidden, Invalid
 from domain.events import emit
 from domain.people import oauth_grants, sessions
@@ -60,6 +61,7 @@ async def take_seat(session: TenantSession, person: Person, fields: SeatFields) 
     member = (await session.execute(seat)).scalar_one_or_none()
     if member is not None and member.seated:
         raise Conflict("This person has a seat here already.", code="already_member")
+    await may_seat(session)
     if member is None:
         member = Member(person_id=person.id, role=fields.role)
     member.archived_at = None

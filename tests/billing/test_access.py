@@ -5,6 +5,10 @@ from typing import Any
 
 from billing.plans import price_list
 from domain.access import Role
+from domain.database import tenant_session
+from domain.people.tenants import own
+from domain.tenancy import SYSTEM, Wall
+from tests.api.v1.test_second_year import ready_to_sign, sealed
 from tests.billing.calendar import Calendar
 from tests.makers import (
     Caller,
@@ -16,10 +20,12 @@ from tests.makers import (
     make_finding,
     make_import,
     make_task,
+    sign,
 )
 
 TRIAL = timedelta(days=price_list().trial_days)
 DAY = timedelta(days=1)
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 async def refused(by: Caller, path: str, body: Any = None) -> dict[str, Any]:
@@ -128,6 +134,51 @@ async def test_limits_of_the_plan(house: House, monkeypatch: Any) -> None:
     await make_import(msp, practice, document=body["document"])
     use = await msp.get_json("/billing/usage")
     assert (use["organizations"][0]["devices"], use["organizations"][0]["devices_covered"]) == (limit + 1, limit * 2)
+
+
+async def test_the_same_limits_for_one_by_hand_for_files_and_for_seats(house: House) -> None:
+    msp = await house.tenant()
+    practice = await house.organization(msp)
+    await make_device(msp, practice)
+    async with tenant_session(house.runtime.database, Wall(msp.tenant_id), actor=SYSTEM) as session:
+        tenant = await own(session)
+        tenant.limits = {"devices": 1, "storage_mb": 1, "members": 2}
+    body = {"name": "One more", "kind": "file_server"}
+    problem = expect(await msp.post(f"/organizations/{practice}/devices", body), 402)
+    assert problem["limit"] == {"name": "devices", "covered": 1, "needed": 2}
+    assert problem["mend"]["method"] == "PATCH"
+    assert len(await msp.all(f"/organizations/{practice}/devices")) == 1
+
+    await make_document(msp, practice, content=b"x" * (1024 * 1024 - 100))
+    file = {"file": ("more.txt", b"y" * 200, "text/plain")}
+    path = f"/organizations/{practice}/documents"
+    problem = expect(await msp.request("POST", path, data={"title": "More"}, files=file), 402)
+    assert problem["limit"] == {"name": "storage_mb", "covered": 1, "needed": 2}
+
+    seat = {"role": "technician", "email": "first@msp.example.com"}
+    await msp.make("/invitations", seat)
+    await msp.make("/invitations", seat)
+    problem = await refused(msp, "/invitations", {**seat, "email": "second@msp.example.com"})
+    assert problem["limit"] == {"name": "members", "covered": 2, "needed": 3}, "a seat that was offered counts, once"
+    use = await msp.get_json("/billing/usage")
+    assert (use["members"], use["members_covered"]) == (1, 2)
+    shown = use["organizations"][0]
+    assert (shown["devices"], shown["devices_covered"], shown["storage_mb"], shown["storage_mb_covered"]) == (1, 1, 1, 1)
+
+
+async def test_a_lapsed_practice_seals_what_was_begun_and_downloads_every_report(house: House, calendar: Calendar) -> None:
+    msp = await house.tenant()
+    practice, begun = await house.organization(msp), await house.organization(msp)
+    done, open_still = await sealed(house, msp, practice), await ready_to_sign(msp, begun)
+    calendar.turn_to(calendar.day + timedelta(days=400))
+    await refused(msp, f"/organizations/{practice}/assessments")
+    await sign(house, msp, open_still)
+    await refused(msp, f"/organizations/{begun}/assessments")
+    for assessment in (done, open_still):
+        assert (await msp.get_json(f"/assessments/{assessment}/verification"))["intact"] is True
+        for kind in ("application/pdf", "text/html", "application/json", XLSX, "text/csv"):
+            answer = await msp.get(f"/assessments/{assessment}/report", headers={"Accept": kind})
+            assert (answer.status_code, bool(answer.content)) == (200, True), kind
 
 
 async def refused_import(by: Caller, practice: str, body: dict[str, Any]) -> dict[str, Any]:

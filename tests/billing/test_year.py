@@ -149,15 +149,3 @@ async def test_a_year_of_forty_practices(world: World, calendar: Calendar) -> No
     renewed = await msp.get_json(f"/organizations/{group}/subscription")
     assert (renewed["rate_cents"], renewed["rate_until"][:4]) == (GROUP_OF_FOUR, str(signed.year + 3))
     assert (await msp.get_json(f"/organizations/{practices[2]}/subscription"))["state"] == "canceled"
-
-
-async def test_a_lapsed_practice_still_downloads_its_sealed_report(world: World, calendar: Calendar) -> None:
-    """Sealed by hand here; what is tried is that no payment stands before what is already there."""
-    msp = await world.house.tenant()
-    practice = await world.house.organization(msp)
-    assessment = (await msp.make(f"/organizations/{practice}/assessments", {}))["id"]
-    calendar.turn_to(today() + timedelta(days=400))
-    assert (await msp.post(f"/organizations/{practice}/assessments", {})).status_code in {402, 409}
-    for kind in ("application/pdf", "text/html", "application/json"):
-        answer = await msp.get(f"/assessments/{assessment}/report", headers={"Accept": kind})
-        assert answer.status_code == 200, kind

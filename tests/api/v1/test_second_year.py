@@ -33,6 +33,13 @@ from tests.samples.sending import sample
 
 async def sealed(house: House, msp: Caller, organization: str, *, as_of: str | None = None) -> str:
     """The first analysis, answered by people, planned, and signed by two; its id."""
+    assessment = await ready_to_sign(msp, organization, as_of=as_of)
+    await sign(house, msp, assessment)
+    return assessment
+
+
+async def ready_to_sign(msp: Caller, organization: str, *, as_of: str | None = None) -> str:
+    """The first analysis with nothing missing but its signatures; its id."""
     assessment = (await make_assessment(msp, organization, scope="Everything that holds ePHI."))["id"]
     if not await msp.all(f"/organizations/{organization}/locations"):
         await make_location(msp, organization, name="Main")
@@ -48,7 +55,6 @@ async def sealed(house: House, msp: Caller, organization: str, *, as_of: str | N
     findings = [each["id"] for each in await msp.all(f"/organizations/{organization}/findings")]
     if findings:
         await msp.make(f"/organizations/{organization}/tasks", {"title": "Mend it", "finding_ids": findings})
-    await sign(house, msp, assessment)
     return assessment
 
 
