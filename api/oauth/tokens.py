@@ -25,9 +25,9 @@ from api.door import runtime_of
 from api.oauth.asking import known_scopes, program_router, read_form, required
 from api.oauth.clients import Calling, called_by_client
 from domain.keyring import fingerprint
-from domain.people import oauth_tokens
+from domain.people import oauth_exchanges, oauth_tokens
 from domain.people.oauth_clients import ClientKind
-from domain.people.oauth_tokens import Issued, Reason, Refused
+from domain.people.oauth_exchanges import Issued, Reason, Refused
 
 router = program_router()
 _s256: Callable[[str], str] = create_s256_code_challenge  # pyright: ignore[reportUnknownVariableType]  so is this
@@ -66,18 +66,18 @@ async def _redeem_code(by: Calling, form: dict[str, str]) -> Issued | Refused:
     if not CODE_VERIFIER_PATTERN.fullmatch(verifier):
         raise InvalidRequestError("A code_verifier has 43 to 128 letters, digits or -._~ (RFC 7636 section 4.1).")
     challenge = _s256(verifier)
-    return await oauth_tokens.redeem(
+    return await oauth_exchanges.redeem(
         by.session, by.client, code=code, redirect_uri=form.get("redirect_uri"), challenge=challenge
     )
 
 
 async def _renew(by: Calling, form: dict[str, str]) -> Issued | Refused:
     refresh = required(form, "refresh_token")
-    return await oauth_tokens.renew(by.session, by.client, refresh=refresh, scopes=_scopes(form))
+    return await oauth_exchanges.renew(by.session, by.client, refresh=refresh, scopes=_scopes(form))
 
 
 async def _act_for_itself(by: Calling, form: dict[str, str]) -> Issued | Refused:
-    return await oauth_tokens.act_for_itself(by.session, by.client, scopes=_scopes(form))
+    return await oauth_exchanges.act_for_itself(by.session, by.client, scopes=_scopes(form))
 
 
 GRANT_TYPES: Mapping[str, Callable[[Calling, dict[str, str]], Answer]] = {
@@ -92,7 +92,7 @@ async def take_back(request: Request) -> Response:
     """End a token of the calling application (RFC 7009); a refresh token with its whole family. One that is none: 200."""
     form = await read_form(request)
     async with called_by_client(request, form) as by:
-        if not await oauth_tokens.give_back(by.session, by.client, required(form, "token")):
+        if not await oauth_exchanges.give_back(by.session, by.client, required(form, "token")):
             raise InvalidGrantError("This token was given to another client.")
     return Response(status_code=200)
 

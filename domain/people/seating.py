@@ -64,6 +64,9 @@ async def take_seat(session: TenantSession, person: Person, fields: SeatFields) 
     await may_seat(session)
     if member is None:
         member = Member(person_id=person.id, role=fields.role)
+    elif member.archived_at is None:
+        # The seat's last day is over, and nobody has taken it away: its keys and what it granted would come back to life.
+        await end_seat(session, member)
     member.archived_at = None
     for name, value in fields.model_dump(mode="json", exclude={"role", "ends_on"}).items():
         setattr(member, name, value)
@@ -93,8 +96,8 @@ async def reseat(session: TenantSession, member: Member, fields: SeatFields) -> 
 
 
 async def unseat(session: TenantSession, member: Member, *, by: Principal) -> None:
-    """Take a seat away. Sessions, keys and what was granted to applications end with it, in every
-    process, and do not come back with the person."""
+    """Take a seat away. Sessions, keys and what was granted to applications end with it, in every process, and do not come
+    back with the person."""
     await refuse_further_reaching(session, member, by)
     if member.archived_at is not None:
         return

@@ -25,7 +25,7 @@ from domain.remediation.tasks import Task, TaskComment, TaskFields, TaskFinding,
 from domain.sra.evidence import EvidenceFields, as_kept, refuse_absent_evidence
 from domain.sra.findings import Finding
 from domain.sra.levels import Level, risk_level
-from domain.tenancy import Fields, TenantSession
+from domain.tenancy import NOBODYS_TENANT, Fields, TenantSession
 
 MOST_FINDINGS = 500
 
@@ -84,12 +84,16 @@ class CommentFields(Fields):
 
 def only_assignee(principal: Principal) -> UUID | None:
     """Whose tasks alone the caller may see; None where that is no limit."""
-    return principal.actor.member_id if principal.role is Role.practice_member else None
+    if principal.role is not Role.practice_member:
+        return None
+    # A machine whose sponsor sees no more than that has no tasks of its own: nobody's id is assigned to none.
+    return principal.actor.member_id or NOBODYS_TENANT
 
 
 def refuse_stranger(task: Task, principal: Principal) -> None:
     """A task of somebody else is not there for a practice's staff."""
-    if principal.role is Role.practice_member and task.assignee_id != principal.actor.member_id:
+    whose = only_assignee(principal)
+    if whose is not None and task.assignee_id != whose:
         raise NotFound(task.noun)
 
 

@@ -17,8 +17,8 @@ from domain.audit_exports import write_export
 from domain.clock import new_id, today
 from domain.database import tenant_session
 from domain.people.oauth_clients import OAuthClient
+from domain.people.oauth_exchanges import Issued, redeem
 from domain.people.oauth_grants import agree
-from domain.people.oauth_tokens import Issued, redeem
 from domain.tenancy import SYSTEM, Wall
 from tests.mailbox import letters_to, token_in
 from tests.makers import (

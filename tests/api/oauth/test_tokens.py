@@ -1,5 +1,6 @@
 """Tokens from their beginning to their end: what they may do, how they shrink, and everything that ends them at once."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -19,7 +20,7 @@ from domain.tenancy import SYSTEM, Wall
 from tests.api.oauth.partner import Partner, partner_of
 from tests.api.v1.test_members import easy_going, joined
 from tests.api.v1.test_sessions import eventually
-from tests.makers import PASSWORD, Caller, House, expect, make_device, make_oauth_client
+from tests.makers import PASSWORD, Caller, House, expect, make_device, make_oauth_client, make_task
 
 
 async def granted(house: House, owner: Caller, **fields: Any) -> tuple[Partner, dict[str, Any]]:
@@ -68,6 +69,19 @@ async def test_a_refresh_token_is_for_one_use_and_its_second_ends_the_family(hou
     assert (told.count("oauth_token.issued"), told.count("oauth_grant.reuse_detected")) == (3, 1)
     [ended] = [each for each in await owner.all("/events") if each["kind"] == "oauth_grant.ended"]
     assert ended["changes"]["ended_by"]["to"] == "token_reused"
+
+
+async def test_two_at_once_with_one_token_are_one_too_many(house: House) -> None:
+    owner = await house.tenant()
+    partner = await partner_of(house, owner)
+    code = await partner.code_from(owner)
+    both = await asyncio.gather(*(partner.post("token", partner.redeems(code)) for _ in range(2)))
+    assert sorted(each.status_code for each in both) == [200, 400]
+    tokens = await partner.tokens(await partner.code_from(owner))
+    both = await asyncio.gather(*(partner.refreshed(tokens) for _ in range(2)))
+    assert sorted(each.status_code for each in both) == [200, 400]
+    [won] = [each.json() for each in both if each.status_code == 200]
+    assert (await partner.acting(owner, won).get("/devices")).status_code == 401, "nobody knows who was the right one"
 
 
 async def test_a_code_that_is_used_twice_ends_what_it_gave(house: House) -> None:
@@ -194,7 +208,13 @@ async def test_an_application_acts_for_itself_within_its_sponsors_rights(house: 
     admin = await house.member(owner, Role.admin)
     practice, other = await house.organization(owner), await house.organization(owner)
     own = {"kind": "confidential", "client_credentials": True, "organization_ids": [practice]}
-    scopes = ["organizations:read", "devices:write", "api_keys:write", "service_accounts:write", "oauth_clients:write"]
+    scopes = [
+        "organizations:read",
+        "tasks:read",
+        "devices:write",
+        "api_keys:write",
+        "oauth_clients:write",
+    ]
     partner = Partner(house, await make_oauth_client(admin, scopes=scopes, **own))
     form = {"grant_type": "client_credentials"}
     narrow = expect(await partner.post("token", partner.says(**form, scope="organizations:read")), 200)
@@ -215,6 +235,10 @@ async def test_an_application_acts_for_itself_within_its_sponsors_rights(house: 
     assert (await partner.post("token", partner.says(**form, scope="vendors:read"))).json()["error"] == "invalid_scope"
     expect(await owner.patch(f"/members/{admin.member_id}", {"role": "auditor"}), 200)
     assert (await app.post(f"/organizations/{practice}/devices", {})).status_code == 403, "its sponsor may only read now"
+    expect(await owner.patch(f"/members/{admin.member_id}", {"role": "practice_member", "organization_ids": [practice]}), 200)
+    unassigned = await make_task(owner, practice)
+    assert (await app.get_json("/tasks"))["data"] == [], "its sponsor sees but tasks of their own now, and it has none"
+    assert (await app.get(f"/tasks/{unassigned['id']}")).status_code == 404
     expect(await owner.delete(f"/members/{admin.member_id}"), 204)
     assert (await app.get("/organizations")).status_code == 401
     assert (await partner.post("token", partner.says(**form))).json()["error"] == "unauthorized_client"

@@ -210,6 +210,9 @@ async def test_an_auditors_last_day(house: House, runtime: Runtime) -> None:
     assert (await auditor.get("/audit-log")).status_code == 401
     body = {"email": auditor.email, "password": PASSWORD}
     assert (await house.http.post("/v1/sessions", json=body)).status_code == 401
+    back, token = await invited(runtime, owner, "technician", email=auditor.email)
+    expect(await accept(owner, back, token), 201)
+    assert (await auditor.get("/me")).status_code == 401, "a new seat does not bring back what belonged to the old one"
 
 
 async def test_there_is_always_an_owner(house: House) -> None:
