@@ -4,8 +4,8 @@ The rows travel as one JSON text, which Postgres takes apart again by the column
 column to value; nothing here checks or tells anything, which the verbs do.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from copy import deepcopy
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from itertools import islice
 from typing import Any
 
@@ -36,17 +36,27 @@ async def read_rows(session: TenantSession, kind: type[TenantOwned], *where: Col
     return [dict(zip(names, row, strict=True)) for row in await session.execute(statement)]
 
 
-async def insert_rows(session: TenantSession, kind: type[TenantOwned], rows: Iterable[Values]) -> None:
-    """Write new rows. What a row leaves out is null, but for its keys, times and version, which are given here."""
+async def insert_rows(session: TenantSession, kind: type[TenantOwned], rows: Iterable[Values], **same: Any) -> None:
+    """Write new rows. What a row leaves out is null, but for its keys, times and version, which are given here. ``same``:
+    columns that are equal in all of them, and therefore travel once."""
     moment = now()
-    given = {"tenant_id": session.tenant_id, "created_at": moment, "updated_at": moment, "version": 1}
+    shared = {**same, "tenant_id": session.tenant_id, "created_at": moment, "updated_at": moment, "version": 1}
+    statement, told = _insertion(kind, frozenset(shared)), to_json(shared).decode()  # pyright: ignore[reportArgumentType]  a class can be hashed, whatever its rows can
+    for batch in _batches(row if "id" in row else {"id": new_id(), **row} for row in rows):
+        # Unsaid is null to Postgres anyway, and half of what a new row could say is unsaid.
+        text = _text([{name: value for name, value in row.items() if value is not None} for row in batch])
+        await (await session.driver()).execute(statement, text, told)
+
+
+@cache
+def _insertion(kind: type[TenantOwned], shared: frozenset[str]) -> str:
     columns = ", ".join(map(_quoted, column_names(kind)))
-    statement = (
-        f"insert into {_table(kind)} ({columns}) select {columns} "  # noqa: S608  names of our own columns
-        f"from jsonb_to_recordset($1::jsonb) as given({_types(kind)})"
+    values = ", ".join(f"{'shared' if name in shared else 'own'}.{_quoted(name)}" for name in column_names(kind))
+    return (
+        f"insert into {_table(kind)} ({columns}) select {values} "  # noqa: S608  names of our own columns
+        f"from jsonb_to_recordset($1::jsonb) as own({_types(kind, without=shared)}), "
+        f"jsonb_to_record($2::jsonb) as shared({_types(kind, only=shared)})"
     )
-    for batch in _batches({"id": new_id(), **row, **given} for row in rows):
-        await (await session.driver()).execute(statement, _text(batch))
 
 
 async def update_rows(session: TenantSession, kind: type[TenantOwned], rows: Iterable[Values]) -> None:
@@ -71,23 +81,19 @@ async def update_rows(session: TenantSession, kind: type[TenantOwned], rows: Ite
 
 def blank_row(kind: type[TenantOwned], /, **values: Any) -> Values:
     """A new row with the defaults of its table; ``values`` are those that are known already."""
-    row = {name: deepcopy(default) for name, default in _defaults(kind).items()}
-    return {**row, "id": new_id(), **values}
+    defaults, containers = _defaults(kind)  # pyright: ignore[reportArgumentType]  as above
+    return {**defaults, **{name: type_() for name, type_ in containers.items()}, "id": new_id(), **values}
 
 
-def _defaults(kind: type[TenantOwned]) -> Values:
-    table = _table(kind)
-    if table not in _DEFAULTS:
-        fields = {name: kind.model_fields[name] for name in column_names(kind) if name not in GIVEN}
-        _DEFAULTS[table] = {
-            name: None if field.is_required() else field.get_default(call_default_factory=True)
-            for name, field in fields.items()
-        }
-    return _DEFAULTS[table]
-
-
-_DEFAULTS: dict[str, Values] = {}
-"""By table: thousands of rows begin alike."""
+@cache
+def _defaults(kind: type[TenantOwned]) -> tuple[Values, Mapping[str, Callable[[], Any]]]:
+    """What thousands of rows begin with alike, and what each has an empty one of its own of."""
+    fields = {name: kind.model_fields[name] for name in column_names(kind) if name not in GIVEN}
+    defaults: Values = {
+        name: None if field.is_required() else field.get_default(call_default_factory=True) for name, field in fields.items()
+    }
+    containers = {name: kept for name, value in defaults.items() for kept in (dict, list) if isinstance(value, kept)}
+    return defaults, containers
 
 
 def column_names(kind: type[TenantOwned]) -> tuple[str, ...]:
@@ -99,9 +105,10 @@ def _table(kind: type[TenantOwned]) -> str:
     return _quoted(table.name)
 
 
-def _types(kind: type[TenantOwned]) -> str:
+def _types(kind: type[TenantOwned], *, without: Container[str] = (), only: Container[str] | None = None) -> str:
     dialect = postgresql.dialect()  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  untyped there
-    return ", ".join(f"{_quoted(column.name)} {column.type.compile(dialect)}" for column in inspect(kind).columns)  # pyright: ignore[reportUnknownArgumentType]  as above
+    columns = [each for each in inspect(kind).columns if each.name not in without and (only is None or each.name in only)]
+    return ", ".join(f"{_quoted(column.name)} {column.type.compile(dialect)}" for column in columns)  # pyright: ignore[reportUnknownArgumentType]  as above
 
 
 def _quoted(name: str) -> str:

@@ -135,6 +135,10 @@ class Card:
 def settle(card: Card, name: str, claim: Claim) -> None:
     """Weigh a new claim about a switch against those already known, and let the card say what follows from all of them."""
     card.weighed.add(name)
+    if card.value(name) is None and card.mark(name) is None:
+        if claim.value is not None:
+            card.put(name, claim.value, claim.mark())
+        return
     claims = _claims(card, name)
     if claim.value is None:
         claims.pop(claim.voice, None)

@@ -23,6 +23,8 @@ def match_devices(
     """Position in ``devices`` -> its card. An archived device is found again by its id only, and so is one with an id that is
     ``promised`` to a row of another batch."""
     known = list(cards)
+    if not known:
+        return {}
     theirs = {card.values["source_id"]: card for card in known if card.values["source"] == source}
     found = {place: theirs[each.source_id] for place, each in enumerate(devices) if each.source_id and each.source_id in theirs}
     taken = {id(card) for card in found.values()}

@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlmodel import col
 
+from domain import sweeping
 from domain.bulk import insert_rows
 from domain.clock import now
 from domain.coverage import may_begin
@@ -151,7 +152,8 @@ def _leave_out(result: Sorted, entry: RmmSite, row: ImportedDevice) -> None:
 
 async def carry_out(runtime: Runtime, payload: Mapping[str, Any]) -> None:
     """The job behind an import for the whole tenant."""
-    await _FleetWork(runtime, UUID(payload["tenant_id"]), UUID(payload["fleet_import_id"])).do()
+    with sweeping.put_off():
+        await _FleetWork(runtime, UUID(payload["tenant_id"]), UUID(payload["fleet_import_id"])).do()
 
 
 async def rehearse(session: TenantSession, export: Export) -> dict[str, Any]:
@@ -263,7 +265,7 @@ async def _keep_sorted(session: TenantSession, run: FleetImport, found: Sorted, 
     rows = ({name: value for name, value in {**blank, **row}.items() if name in names} for row in found.report.rows)
     for site_id in found.met:
         await let_go(session, site_id)
-    await insert_rows(session, FleetRow, ({**row, "fleet_import_id": run.id} for row in rows))
+    await insert_rows(session, FleetRow, rows, fleet_import_id=run.id)
     moment = now()
     for site in found.met.values():
         site.waiting, site.last_seen_at = found.waiting.get(site.id, 0), moment

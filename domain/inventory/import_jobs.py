@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import delete, or_, select
 from sqlmodel import col, func
 
+from domain import sweeping
 from domain.clock import now
 from domain.database import tenant_session
 from domain.errors import PaymentRequired
@@ -39,7 +40,7 @@ from domain.tenancy import SYSTEM, Actor, TenantSession, Wall
 LARGE = 512 * 1024
 """Bytes of all documents together; a larger import is the worker's. So is a table of more than ``MANY`` lines."""
 MANY = 1_000
-ROWS_AT_ONCE = 1_000
+ROWS_AT_ONCE = 2_000
 """Rows in one transaction."""
 SET_ASIDE = "The import failed again and again for a fault of ours. What it had done is kept; send it again to do the rest."
 
@@ -104,7 +105,11 @@ async def queue(session: TenantSession, import_ids: Sequence[UUID]) -> None:
 
 async def carry_out(runtime: Runtime, payload: Mapping[str, Any]) -> None:
     """The job behind a large import."""
-    work = ImportWork(runtime, UUID(payload["tenant_id"]), UUID(payload["import_id"]))
+    with sweeping.put_off():
+        await _carry_out(ImportWork(runtime, UUID(payload["tenant_id"]), UUID(payload["import_id"])))
+
+
+async def _carry_out(work: "ImportWork") -> None:
     export = await work.begin()
     if export is None:
         return

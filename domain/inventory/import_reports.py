@@ -91,8 +91,7 @@ async def keep_report(session: TenantSession, organization: Organization, report
 
 async def keep_rows(session: TenantSession, run: ImportRun, report: Report) -> None:
     """Write the rows that the report holds."""
-    belonging = {"organization_id": run.organization_id, "import_run_id": run.id}
-    await insert_rows(session, ImportRow, ({**row, **belonging} for row in report.rows))
+    await insert_rows(session, ImportRow, report.rows, organization_id=run.organization_id, import_run_id=run.id)
 
 
 async def complete(session: TenantSession, run: ImportRun, report: Report) -> None:

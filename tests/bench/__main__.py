@@ -13,6 +13,7 @@ from domain.runtime import database_targets
 from domain.settings import load_settings
 from migrations import migrate
 from tests.bench.evaluation import bench_one, bench_portfolio
+from tests.bench.imports import bench_imports
 from tests.bench.lists import bench_lists
 from tests.bench.report import bench_report
 
@@ -24,7 +25,13 @@ async def main() -> None:
         settings = load_settings({"data_dir": data_dir, "port": _free_port()})
         async with database_targets(settings) as targets:
             await migrate(targets.connect_as_owner)
-        rows = [*await bench_lists(settings), bench_one(), await bench_portfolio(settings), *bench_report()]
+        rows = [
+            *await bench_lists(settings),
+            *await bench_imports(settings),
+            bench_one(),
+            await bench_portfolio(settings),
+            *bench_report(),
+        ]
     finally:
         shutil.rmtree(data_dir, ignore_errors=True)
     table = Table(title="Ratios against a limit in the same run")
