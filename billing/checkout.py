@@ -1,26 +1,35 @@
 """Pages of Stripe's for whoever pays by card: the first payment, and later the card and the invoices.
 
-They are made while somebody waits. Nothing is charged by making one, and their keys are made of what is committed already.
+They are made while somebody waits. A page for a card is written down before it is made, as every call is; and of those for one
+card only the newest is open: two that are filled in would be two subscriptions.
 """
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from billing.accounts import Account, Collection
-from billing.gateway import StripeRefused, StripeUnavailable, reached
+from billing.calls import once
+from billing.gateway import Gateway, StripeRefused, StripeUnavailable, reached
 from billing.pushing import price_of
 from billing.subscription_rows import State, Subscription
+from domain.clock import new_id
 from domain.errors import Conflict, Unavailable
+from domain.runtime import Runtime
 from domain.settings import Settings
 from domain.tenancy import TenantSession
 
+MOST_PAGES = 50
+"""Pages with the same words for one subscription, one after the other; each is open for a day."""
+
 
 async def checkout_page(
-    session: TenantSession, settings: Settings, subscription: Subscription, *, success_url: str, cancel_url: str
+    session: TenantSession, runtime: Runtime, subscription: Subscription, *, success_url: str, cancel_url: str
 ) -> str:
     """Where a practice types its card in, to begin a subscription that waits for it."""
     account = await session.fetch(Account, subscription.account_id)
-    _with_stripe(settings)
+    _with_stripe(runtime.settings)
     if account.collection is not Collection.card or subscription.state is not State.incomplete:
         raise Conflict("Only a subscription that waits for its card has a checkout.", code="nothing_to_pay")
     names = {"bitewing_tenant": str(session.tenant_id), "bitewing_account": str(account.id)}
@@ -33,22 +42,40 @@ async def checkout_page(
         "cancel_url": cancel_url,
     }
     try:
-        async with reached(settings) as gateway:
+        async with reached(runtime.settings) as gateway:
             price = await price_of(gateway, subscription.rate, plan=subscription.plan)
             params["line_items"] = [{"price": price, "quantity": subscription.locations}]
-            key = f"checkout:{subscription.id}:{subscription.version}:{_digest(params)}"
-            return (await gateway.call("checkout.sessions.create", None, params, key=key))["url"]
+            purpose = f"checkout:{subscription.id}:{_digest(params)}"
+            page = await _open_page(runtime, gateway, session.tenant_id, purpose, "checkout.sessions", params)
+            async for each in gateway.each("checkout.sessions", customer=params["customer"], status="open"):
+                if each["id"] != page["id"]:
+                    expire = f"expire:{each['id']}"
+                    await once(runtime, gateway, session.tenant_id, expire, "checkout.sessions.expire", {}, target=each["id"])
+            return page["url"]
     except (StripeUnavailable, StripeRefused):
         raise Unavailable("Stripe does not answer just now. Nothing was charged.") from None
 
 
-async def portal_page(settings: Settings, account: Account, *, return_url: str) -> str:
+async def _open_page(
+    runtime: Runtime, gateway: Gateway, tenant_id: UUID, purpose: str, service: str, params: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The page for a purpose while it is open; one that has ended is followed by the next."""
+    for turn in range(MOST_PAGES):
+        made = await once(runtime, gateway, tenant_id, f"{purpose}:{turn}", f"{service}.create", params)
+        page = await gateway.read(service, made)
+        if page["status"] == "open":
+            return page
+    raise Unavailable("Too many pages were opened for this subscription and left alone.")
+
+
+async def portal_page(session: TenantSession, runtime: Runtime, account: Account, *, return_url: str) -> str:
     """Where whoever pays changes the card and finds Stripe's invoices."""
-    _with_stripe(settings)
+    _with_stripe(runtime.settings)
     params = {"customer": _customer(account), "return_url": return_url}
     try:
-        async with reached(settings) as gateway:
-            key = f"portal:{account.id}:{account.version}:{_digest(params)}"
+        async with reached(runtime.settings) as gateway:
+            # Good for minutes and read by nobody afterwards: the request's own id is its purpose.
+            key = f"portal:{session.tenant_id}:{new_id()}"
             return (await gateway.call("billing_portal.sessions.create", None, params, key=key))["url"]
     except (StripeUnavailable, StripeRefused):
         raise Unavailable("Stripe does not answer just now.") from None

@@ -4,7 +4,7 @@ import contextlib
 import functools
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +83,7 @@ async def invoice_paper(session: TenantSession, invoice: Invoice) -> Paper:
         InvoiceStatus.void: "Void",
         InvoiceStatus.uncollectible: "Not collected",
     }[invoice.status]
-    covered = f"{invoice.period_start} until the day before {invoice.period_end}"
+    covered = f"{invoice.period_start} to {invoice.period_end - timedelta(days=1)}"
     facts = [("Issued", str(invoice.issued_on)), ("Covers", covered), ("State", state)]
     sums = [("Sum", in_words(invoice.subtotal_cents, invoice.currency)), (_tax_words(account), _tax(invoice))]
     if 0 < invoice.paid_cents < invoice.total_cents:

@@ -124,7 +124,7 @@ async def open_checkout(by: Writer, fields: CheckoutFields) -> StripePageOut:
         raise NotFound("subscription")
     url = await checkout.checkout_page(
         by.session,
-        by.runtime.settings,
+        by.runtime,
         subscription,
         success_url=str(fields.success_url),
         cancel_url=str(fields.cancel_url),
@@ -138,7 +138,8 @@ async def open_portal(by: Writer, fields: PortalFields) -> StripePageOut:
     account = await accounts.account_of(by.session, fields.organization_id)
     if account is None:
         raise NotFound("account")
-    return StripePageOut(url=await checkout.portal_page(by.runtime.settings, account, return_url=str(fields.return_url)))
+    url = await checkout.portal_page(by.session, by.runtime, account, return_url=str(fields.return_url))
+    return StripePageOut(url=url)
 
 
 async def _shown(by: Inside, account: Account) -> AccountOut:

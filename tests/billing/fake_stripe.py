@@ -16,6 +16,7 @@ Assumed from Stripe's documentation and the library's types, and not yet seen at
   number and, with ``send_invoice``, a due date that many days later; one of nought is paid at once
 - a card that is refused leaves the invoice open with one attempt more and the subscription ``past_due``; paid, it is active
 - a send_invoice subscription is ``past_due`` once an invoice of it is past its due date
+- an open checkout page can be expired and then takes no card; metadata of a customer is merged when it is changed
 - events hold the object as it was; they come at least once and in any order
 - dates are midnights in UTC, because the clock here moves by days
 """
@@ -40,6 +41,7 @@ from tests.billing.stripe_words import params_of
 Thing = dict[str, Any]
 WORDS = {
     "POST /v1/customers": "CustomerCreateParams",
+    "POST /v1/customers/{id}": "CustomerUpdateParams",
     "GET /v1/customers": "CustomerListParams",
     "POST /v1/products": "ProductCreateParams",
     "GET /v1/products": "ProductListParams",
@@ -55,6 +57,8 @@ WORDS = {
     "POST /v1/invoiceitems": "InvoiceItemCreateParams",
     "GET /v1/invoiceitems": "InvoiceItemListParams",
     "POST /v1/checkout/sessions": "checkout.SessionCreateParams",
+    "POST /v1/checkout/sessions/{id}/expire": "checkout.SessionExpireParams",
+    "GET /v1/checkout/sessions": "checkout.SessionListParams",
     "POST /v1/billing_portal/sessions": "billing_portal.SessionCreateParams",
 }
 
@@ -133,6 +137,7 @@ class FakeStripe:
     def complete_checkout(self, session_id: str) -> None:
         """Somebody typed a card in and was charged."""
         session = self._get("checkout.session", session_id)
+        assert session["status"] == "open", "nobody can pay on a page that has ended"
         asked: Thing = session["_asked"]
         more: Thing = asked.get("subscription_data") or {}
         subscription = self._subscribe(
@@ -389,6 +394,10 @@ class FakeStripe:
         match what:
             case "POST /v1/customers":
                 return self._make("customer", "cus", said)
+            case "POST /v1/customers/{id}":
+                customer = self._get("customer", id)
+                customer["metadata"] |= said.pop("metadata", {})
+                return customer
             case "POST /v1/products":
                 if said.get("id") in self.things.get("product", {}):
                     raise Refusal("Product already exists", code="resource_already_exists")
@@ -417,14 +426,22 @@ class FakeStripe:
                 made = self._make("checkout.session", "cs", session)
                 made["url"] = f"https://checkout.stripe.example/{made['id']}"
                 return made
+            case "POST /v1/checkout/sessions/{id}/expire":
+                session = self._get("checkout.session", id)
+                if session["status"] != "open":
+                    raise Refusal("Only Checkout Sessions with a status in [open] can be expired")
+                session["status"] = "expired"
+                return session
             case "POST /v1/billing_portal/sessions":
                 return self._make("billing_portal.session", "bps", {**said, "url": "https://billing.stripe.example/p"})
             case _:
                 return self._list(what.rsplit("/", 1)[-1], said)
 
     def _list(self, name: str, said: Thing) -> Thing:
-        kind = {"invoiceitems": "invoiceitem"}.get(name, name.removesuffix("s"))
+        kind = {"invoiceitems": "invoiceitem", "sessions": "checkout.session"}.get(name, name.removesuffix("s"))
         found = self._all(kind)
+        if kind == "checkout.session" and "status" in said:
+            found = [each for each in found if each["status"] == said["status"]]
         for field in ("customer", "active"):
             if field in said:
                 found = [each for each in found if each.get(field) == said[field]]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from billing.gateway import reached
+from billing.handing_over import hand_over
 from billing.plans import price_list
 from billing.pushing import price_of, push
 from billing.reconcile import move_to_stripe, reconcile_tenant
@@ -154,6 +155,12 @@ async def test_a_practice_pays_by_card(world: World, calendar: Calendar) -> None
     await world.work()
     page = await msp.make("/billing/checkout-sessions", {"organization_id": practice, **pages})
     assert page == await msp.make("/billing/checkout-sessions", {"organization_id": practice, **pages}), "one page, not two"
+    other = {**pages, "cancel_url": "https://practice.example.com/later"}
+    newer = await msp.make("/billing/checkout-sessions", {"organization_id": practice, **other})
+    states = {each["id"]: each["status"] for each in world.stripe.things["checkout.session"].values()}
+    assert [states[each["url"].rsplit("/", 1)[-1]] for each in (page, newer)] == ["expired", "open"], "one can be paid, not two"
+    page = await msp.make("/billing/checkout-sessions", {"organization_id": practice, **pages})
+    assert sorted(each["status"] for each in world.stripe.things["checkout.session"].values()) == ["expired", "expired", "open"]
     world.stripe.complete_checkout(page["url"].rsplit("/", 1)[-1])
     await world.deliver_new()
     await world.work()
@@ -164,6 +171,13 @@ async def test_a_practice_pays_by_card(world: World, calendar: Calendar) -> None
     assert (await msp.make("/billing/portal-sessions", portal))["url"].startswith("https://billing.stripe")
 
     [customer] = world.stripe.things["customer"]
+    [at_stripe] = world.stripe.things["subscription"].values()
+    for status, state, access in (("paused", "paused", "read_only"), ("active", "active", "full")):
+        at_stripe["status"] = status
+        async with reached(world.runtime.settings) as gateway:
+            assert len(await reconcile_tenant(world.runtime, gateway, msp.tenant_id)) == 1
+        shown = await msp.get_json(f"/organizations/{practice}/subscription")
+        assert (shown["state"], shown["access"]) == (state, access)
     world.stripe.refused_cards.add(customer)
     calendar.turn_to(today() + timedelta(days=365))
     world.stripe.pass_days(today())
@@ -222,3 +236,35 @@ async def test_prices_are_told_once(world: World) -> None:
             for rate in rates:
                 await price_of(gateway, rate)
     assert sorted(each["unit_amount"] for each in world.stripe.things["price"].values()) == sorted(rates)
+
+
+async def test_a_practice_that_pays_by_card_takes_its_subscription_to_another_tenant(world: World, calendar: Calendar) -> None:
+    giver, receiver = await world.house.tenant(), await world.house.tenant()
+    practice = await world.house.organization(giver)
+    await giver.make(f"/organizations/{practice}/subscription", {"paid_by": "practice"})
+    await world.work()
+    pages = {"success_url": "https://practice.example.com/ok", "cancel_url": "https://practice.example.com/no"}
+    page = await giver.make("/billing/checkout-sessions", {"organization_id": practice, **pages})
+    world.stripe.complete_checkout(page["url"].rsplit("/", 1)[-1])
+    await world.deliver_new()
+    await world.work()
+    code = (await receiver.make("/transfers", None))["code"]
+    asked = await giver.make(f"/organizations/{practice}/transfer", {"code": code})
+    assert (await receiver.post(f"/transfers/{asked['id']}/acceptance", {})).status_code == 202
+    sides = {"tenant_id": str(receiver.tenant_id), "from_tenant_id": str(giver.tenant_id), "transfer_id": asked["id"]}
+    for _ in range(2):
+        await hand_over(world.runtime, sides)
+    await world.work()
+    calendar.turn_to(today() + timedelta(days=366))
+    world.stripe.pass_days(today())
+    await world.deliver_new()
+    await world.work()
+    assert [len(await side.all("/invoices")) for side in (giver, receiver)] == [1, 1], "the renewal is the receiver's"
+    assert (await receiver.get_json(f"/organizations/{practice}/subscription"))["state"] == "active"
+    assert (await giver.get_json(f"/organizations/{practice}/subscription"))["state"] == "canceled"
+    assert len(world.stripe.things["subscription"]) == len(world.stripe.things["customer"]) == 1
+    async with reached(world.runtime.settings) as gateway:
+        assert await reconcile_tenant(world.runtime, gateway, giver.tenant_id) == []
+        for copied in (1, 0):
+            drift = await reconcile_tenant(world.runtime, gateway, receiver.tenant_id)
+            assert len(drift) == copied, "the customer's first invoice is found with the customer, once"

@@ -281,13 +281,16 @@ async def _money(house: House, full: FullHouse, *, practice: str) -> None:
     token = sent["url"].split(".")[-1]
     expect(await by.post(f"/quotes/{quote}/offer", {"token": token}), 200)
     await by.make(f"/quotes/{quote}/acceptance", {"token": token, "name": "Ada", "title": "Owner"})
-    # It cannot be declined as well, but the walks must know how that is said.
-    by.made.append(Made("POST", f"/quotes/{quote}/decline", {"token": token, "name": "Ada"}, {}))
-    # Without Stripe there is no page, but the walks must know how one is asked for.
+    other = (await by.make("/quotes", {**said, "recipient_email": "owner@practice.example.com"}))["id"]
+    await by.make(f"/quotes/{other}/finalization", None)
+    no = {"token": (await by.make(f"/quotes/{other}/sending", None))["url"].split(".")[-1], "name": "Ada"}
+    await by.make(f"/quotes/{other}/decline", no)
+    # Without Stripe there is no page; the walks must know how one is asked for.
     back = {"return_url": "https://msp.example.com"}
     pages = {"success_url": "https://msp.example.com/ok", "cancel_url": "https://msp.example.com/no"}
-    by.made.append(Made("POST", "/billing/portal-sessions", {"organization_id": practice, **back}, {}))
-    by.made.append(Made("POST", "/billing/checkout-sessions", {"organization_id": practice, **pages}, {}))
+    for path, asked in (("/billing/portal-sessions", back), ("/billing/checkout-sessions", pages)):
+        problem = expect(await by.post(path, {"organization_id": practice, **asked}), 409)
+        by.made.append(Made("POST", path, {"organization_id": practice, **asked}, problem))
     full.ids["invoice_id"] = (await by.get_json("/invoices"))["data"][0]["id"]
     offered = await by.make("/transfers", None)
     full.ids["transfer_id"] = transfer = offered["transfer"]["id"]
