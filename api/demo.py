@@ -86,8 +86,11 @@ async def run_demo(settings: Settings, *, once: bool, as_json: bool) -> None:
             console.print(f"Serving at {base_url}. The main job runs now, through its API.\n")
         async with httpx.AsyncClient(base_url=f"{base_url}/v1", timeout=120, trust_env=False) as http:
             bar = Progress(TextColumn("{task.description:<34}"), BarColumn(), TimeElapsedColumn(), console=console)
-            with bar:
-                await Walk(http, receiver, account, running.runtime, bar).whole()
+            try:
+                with bar:
+                    await Walk(http, receiver, account, running.runtime, bar).whole()
+            except httpx.TransportError as error:
+                raise DemoFailed("The server was stopped before the main job was done. Start again.") from error
         if as_json:
             sys.stdout.write(account.as_json() + "\n")
             sys.stdout.flush()

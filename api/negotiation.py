@@ -7,6 +7,7 @@ from fastapi import Request
 
 from domain.errors import NotAcceptable, UnsupportedMedia
 
+FORMS = frozenset({"multipart/form-data", "application/x-www-form-urlencoded"})
 _JSON = re.compile(r"application/(?:[^/]+\+)?json")
 
 
@@ -39,9 +40,24 @@ def _quality(offered: str, wanted: Sequence[tuple[str, float]]) -> float:
 
 def is_no_json(request: Request) -> bool:
     """Whether the request has a body of which its sender does not say that it is JSON."""
-    empty = request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers
-    return not empty and not _JSON.fullmatch(request.headers.get("content-type", "").split(";")[0].strip().lower())
+    return _has_body(request) and not _JSON.fullmatch(_kind(request))
+
+
+def is_no_form(request: Request) -> bool:
+    return _has_body(request) and _kind(request) not in FORMS
+
+
+def _has_body(request: Request) -> bool:
+    return request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+
+
+def _kind(request: Request) -> str:
+    return request.headers.get("content-type", "").split(";")[0].strip().lower()
 
 
 def not_json() -> UnsupportedMedia:
     return UnsupportedMedia("Send the body as JSON, with the header Content-Type: application/json.")
+
+
+def not_a_form() -> UnsupportedMedia:
+    return UnsupportedMedia("Send the body as a form: multipart/form-data.")

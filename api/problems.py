@@ -16,17 +16,21 @@ from fastapi.params import Form
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from sqlalchemy import Index
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.schema import ColumnCollectionConstraint
 from sqlmodel import SQLModel
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 
-from api.negotiation import is_no_json, not_json
+from api.negotiation import is_no_form, is_no_json, not_a_form, not_json
 from domain import errors
 from domain.errors import DomainError, Fault, Invalid, PaymentRequired
 
 log = structlog.get_logger()
+
+AdapterError = AsyncAdapt_asyncpg_dbapi.Error
 
 STATUS: Mapping[type[DomainError], int] = {
     errors.Malformed: 400,
@@ -60,6 +64,11 @@ MENDS = {
     "unseat": ("GET", "/members"),
 }
 """Where a refusal for money's sake is mended."""
+UNREADABLE = {
+    "There was an error parsing the body": "The body cannot be read. Send JSON as UTF-8, not compressed and not deeply nested."
+}
+"""FastAPI's words for it, and ours."""
+NO_OBJECT = frozenset({"model_attributes_type", "model_type", "dict_type"})
 BEHIND_THE_WALL = frozenset({"tenant_id", "organization_id"})
 
 
@@ -71,8 +80,9 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(DBAPIError, _database_error)
     app.add_exception_handler(asyncpg.PostgresError, _driver_error)
     app.add_exception_handler(UnicodeEncodeError, _unwritable_text)
+    app.add_exception_handler(AdapterError, _adapter_error)
     app.add_exception_handler(asyncpg.InterfaceError, _interface_error)
-    for unreachable in (PoolTimeout, ConnectionError):
+    for unreachable in (PoolTimeout, ConnectionError, asyncpg.InternalClientError):
         app.add_exception_handler(unreachable, _unreachable)
 
 
@@ -133,14 +143,25 @@ async def _validation_error(request: Request, error: Exception) -> JSONResponse:
         return problem(request, 400, code="malformed", title=errors.Malformed.title, detail=detail)
     if any(each["loc"] == ("body",) for each in found) and _reads_json(request) and is_no_json(request):
         return await _domain_error(request, not_json())
+    if any(each["loc"][0] == "body" for each in found) and _reads_form(request) and is_no_form(request):
+        return await _domain_error(request, not_a_form())
     if any(each["loc"][0] == "path" for each in found):
         return problem(request, 404, code="not_found", title=errors.NotFound.title, detail="There is no such resource.")
     return await _domain_error(request, Invalid([_fault(each) for each in found]))
 
 
 def _reads_json(request: Request) -> bool:
+    body = _body_of(request)
+    return body is not None and not isinstance(body, Form)
+
+
+def _reads_form(request: Request) -> bool:
+    return isinstance(_body_of(request), Form)
+
+
+def _body_of(request: Request) -> object | None:
     route = request.scope.get("route")
-    return isinstance(route, APIRoute) and route.body_field is not None and not isinstance(route.body_field.field_info, Form)
+    return route.body_field.field_info if isinstance(route, APIRoute) and route.body_field else None
 
 
 def _fault(each: Mapping[str, Any]) -> Fault:
@@ -155,22 +176,39 @@ def fault_at(place: Sequence[int | str], code: str, detail: str) -> Fault:
     pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in place)
     if code == "extra_forbidden":
         return Fault(pointer, "unknown", "There is no such field, or it cannot be set here.")
+    if code in NO_OBJECT or (code == "missing" and not pointer):
+        return Fault(pointer, code, "This must be a JSON object.")
     return Fault(pointer, code, detail)
 
 
 async def _http_exception(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    headers = error.headers
+    if error.status_code == 405:
+        headers = {"Allow": ", ".join(_methods_at(request))}
     title = TITLES.get(error.status_code, "The request could not be carried out")
     code = {404: "not_found", 405: "method_not_allowed", 400: "malformed", 413: "too_large"}.get(error.status_code, "http")
-    detail = {404: "There is nothing at this address.", 405: "Look up the methods of this path in /docs."}
+    detail = {
+        404: "There is nothing at this address.",
+        405: "Look up the methods of this path in /docs.",
+    }
     return problem(
         request,
         error.status_code,
         code=code,
         title=title,
-        detail=detail.get(error.status_code, str(error.detail)),
-        headers=error.headers,
+        detail=detail.get(error.status_code, UNREADABLE.get(str(error.detail), str(error.detail))),
+        headers=headers,
     )
+
+
+def _methods_at(request: Request) -> list[str]:
+    """Of every route of this path; the router itself names those of the first only (RFC 9110 section 15.5.6)."""
+    matching = [
+        route for route in request.app.routes if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
+    ]
+    methods = {method for route in matching for method in route.methods or ()}
+    return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
 
 
 async def _database_error(request: Request, error: Exception) -> JSONResponse:
@@ -182,11 +220,23 @@ async def _database_error(request: Request, error: Exception) -> JSONResponse:
         return problem(request, 409, code="conflict", title=errors.Conflict.title, detail="This conflicts with what is there.")
     if isinstance(cause, asyncpg.InterfaceError):
         return await _interface_error(request, cause)
+    if isinstance(cause, asyncpg.InternalClientError) or error.connection_invalidated:
+        return await _unreachable(request, error)
     if isinstance(cause, asyncpg.DataError) or "DataError" in type(error.orig).__name__:
         return await _domain_error(request, _does_not_fit())
     if isinstance(error, OperationalError | InterfaceError):
         return await _unreachable(request, error)
     return await unexpected(request, error)
+
+
+async def _adapter_error(request: Request, error: Exception) -> JSONResponse:
+    """What SQLAlchemy's layer over asyncpg raises where SQLAlchemy itself is passed by."""
+    cause = error.__cause__
+    if isinstance(cause, asyncpg.PostgresError):
+        return await _driver_error(request, cause)
+    if isinstance(cause, asyncpg.InterfaceError):
+        return await _interface_error(request, cause)
+    return await _unreachable(request, error)
 
 
 async def _driver_error(request: Request, error: Exception) -> JSONResponse:

@@ -84,7 +84,7 @@ async def _check_schema(runtime: Runtime) -> None:
 
 
 def bound(settings: Settings) -> socket.socket:
-    """Our address, taken before anything is started or migrated. Nobody is let in before the server listens."""
+    """Our address, taken before anything is started or migrated. Who calls meanwhile waits until the server answers."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -93,6 +93,7 @@ def bound(settings: Settings) -> socket.socket:
         try:
             taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             taken.bind(address)
+            taken.listen()
         except OSError:
             taken.close()
             raise

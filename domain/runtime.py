@@ -65,7 +65,7 @@ async def database_targets(settings: Settings) -> AsyncGenerator[Targets]:
         )
         return
     kept = kept_secrets(settings.data_dir)
-    running = await anyio.to_thread.run_sync(_start_postgres, settings, kept)
+    running = await _started_postgres(settings, kept)
     watch = asyncio.create_task(_keep_running(running))
     try:
         yield Targets(
@@ -77,6 +77,18 @@ async def database_targets(settings: Settings) -> AsyncGenerator[Targets]:
         watch.cancel()
         await asyncio.wait({watch})
         await anyio.to_thread.run_sync(running.stop)
+
+
+async def _started_postgres(settings: Settings, kept: dict[str, str]) -> embedded_postgres.Running:
+    """Start it; when we are told to stop meanwhile, finish, stop it again, and leave nothing behind."""
+    starting = asyncio.create_task(anyio.to_thread.run_sync(_start_postgres, settings, kept))
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await asyncio.wait({starting})
+        if starting.exception() is None:
+            await anyio.to_thread.run_sync(starting.result().stop)
+        raise
 
 
 async def _keep_running(running: embedded_postgres.Running) -> None:

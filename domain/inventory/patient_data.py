@@ -34,6 +34,10 @@ Identifier: TypeAlias = Literal["ssn", "mrn", "date_of_birth"]
 
 IMAGES: frozenset[Kind] = frozenset({"dicom", "png", "jpeg", "jpeg2000", "gif", "tiff", "webp", "bmp", "heic"})
 """Kinds that may show a patient and are refused where a document is expected."""
+ARCHIVES = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"7z\xbc\xaf\x27\x1c", b"Rar!", b"\x28\xb5\x2f\xfd")
+"""How gzip, bzip2, xz, 7-Zip, RAR and Zstandard begin."""
+DICOM_INSIDE = re.compile(rb"DICM\x02\x00[\x00-\x1f]\x00(?:UL|OB|UI|SH|AE)")
+"""A DICOM image anywhere in a file: ``DICM`` and the first element of its meta information (PS3.10)."""
 HEAD_LENGTH = 4096
 """How many bytes of an upload ``sniff`` wants to see."""
 SENTENCES: Mapping[Identifier, str] = {

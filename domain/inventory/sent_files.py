@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from domain.errors import UnsupportedMedia
-from domain.inventory.patient_data import HEAD_LENGTH, IMAGES, sniff
+from domain.inventory.patient_data import DICOM_INSIDE, HEAD_LENGTH, IMAGES, sniff
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +27,9 @@ def refuse_what_is_no_export(files: Iterable[SentFile]) -> None:
     """An export is text. Raises UnsupportedMedia for images, first of all for those that may show a patient."""
     for file in files:
         kind = sniff(file.content[:HEAD_LENGTH])
-        if kind == "dicom":
+        if kind == "dicom" or DICOM_INSIDE.search(file.content):
             raise UnsupportedMedia(
-                f"The file ({file.part}) is a DICOM image. Patient data must not be sent here; nothing of it was kept.",
+                f"The file ({file.part}) is or holds a DICOM image. Patient data must not be sent here; nothing was kept.",
                 code="dicom_refused",
             )
         if kind in IMAGES:

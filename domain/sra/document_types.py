@@ -9,7 +9,7 @@ import zlib
 from typing import IO
 
 from domain.errors import UnsupportedMedia
-from domain.inventory.patient_data import HEAD_LENGTH, IMAGES, Kind, sniff
+from domain.inventory.patient_data import ARCHIVES, HEAD_LENGTH, IMAGES, Kind, sniff
 from domain.sra.hidden_images import holds_dicom
 
 OFFICE = "application/vnd.openxmlformats-officedocument"
@@ -25,8 +25,6 @@ MEDIA_TYPES = {
     "text": "text/plain; charset=utf-8",
 }
 """Text is served as plain text whatever it is, so that no HTML or SVG of a stranger is ever shown as a page."""
-ARCHIVES = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"7z\xbc\xaf\x27\x1c", b"Rar!", b"\x28\xb5\x2f\xfd")
-"""How gzip, bzip2, xz, 7-Zip, RAR and Zstandard begin."""
 DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, RuntimeError, NotImplementedError, ValueError)
 """What unpacking raises; RuntimeError for want of a password."""
 FOLDERS = {"word/": "docx", "xl/": "xlsx", "ppt/": "pptx"}

@@ -10,6 +10,7 @@ from datetime import date
 from enum import StrEnum
 from typing import IO, ClassVar
 
+import anyio
 import anyio.to_thread
 from sqlalchemy import UniqueConstraint
 from sqlmodel import Field
@@ -25,6 +26,9 @@ from domain.tenancy import Archivable, Fields, OrganizationOwned, TenantSession,
 
 YEARS_KEPT = 6
 """45 CFR 164.316(b)(2)(i): from its creation or from when it last was in effect, whichever is later."""
+
+_AT_ONCE = anyio.CapacityLimiter(2)
+"""Documents that are looked through at the same time; others wait, and requests of other kinds do not."""
 
 
 class DocumentKind(StrEnum):
@@ -72,7 +76,7 @@ async def keep(
         raise Invalid.one("/file", "empty", "The file is empty.")
     if size > most_bytes:
         raise TooLarge(f"A document may have at most {most_bytes} bytes.")
-    media_type = await anyio.to_thread.run_sync(media_type_of, file)
+    media_type = await anyio.to_thread.run_sync(media_type_of, file, limiter=_AT_ONCE)
     name = _plain_name(filename)
     await may_store(session, organization, more_bytes=size)
     stored = await files.put(session.tenant_id, file)

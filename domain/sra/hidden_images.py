@@ -4,6 +4,7 @@ A viewer may take such a file for a document, and so might we. What is searched 
 standard prescribes: after a preamble of 128 bytes ``DICM``, then the first element of the file's meta information.
 """
 
+import base64
 import re
 import tempfile
 import zipfile
@@ -12,18 +13,26 @@ from collections.abc import Iterator
 from typing import IO
 
 from domain.errors import UnsupportedMedia
-from domain.inventory.patient_data import HEAD_LENGTH, sniff
+from domain.inventory.patient_data import ARCHIVES, DICOM_INSIDE, HEAD_LENGTH, sniff
 
 PIECE = 1024 * 1024
 MOST_UNPACKED = 256 * 1024 * 1024
 """Bytes that the members of an office file may unpack to, all together: ten times the largest upload."""
 MOST_MEMBERS = 10_000
+MOST_STREAMS = 50_000
+"""Of PDFs, all together. A book of a thousand pages has some thousands."""
 DEEPEST = 3
 """Archives in archives: a presentation in a letter holds a workbook."""
+FILTERS_DEEP = 3
+"""Filters of a stream of a PDF, one upon the other."""
 
-_DICOM = re.compile(rb"DICM\x02\x00[\x00-\x1f]\x00(?:UL|OB|UI|SH|AE)")
-_LONGEST = 10
-_STREAM = re.compile(rb"stream\r?\n")
+_STREAM = re.compile(rb"stream[ \t]*(?:\r\n|\n|\r)")
+_LONGEST_STREAM = 16
+_HEXADECIMAL = re.compile(rb"[0-9A-Fa-f\s]+")
+_BASE_85 = re.compile(rb"[!-u\sz]+")
+_FEWEST_DIGITS = 40
+_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+"""The name of the stream that an office file locked by a password consists of."""
 
 
 def holds_dicom(file: IO[bytes]) -> bool:
@@ -37,16 +46,35 @@ class _Search:
     def __init__(self) -> None:
         self._room = MOST_UNPACKED
         self._members = MOST_MEMBERS
+        self._streams = MOST_STREAMS
 
     def in_file(self, file: IO[bytes], *, depth: int) -> bool:
         file.seek(0)
-        kind = sniff(file.read(HEAD_LENGTH))
-        if kind == "dicom" or _stands_in(file):
+        head = file.read(HEAD_LENGTH)
+        kind = sniff(head)
+        if kind == "dicom" or _stands_in(file, DICOM_INSIDE):
             return True
         if kind == "pdf":
-            return any(sniff(beginning) == "dicom" for beginning in _streams_of_pdf(file))
-        if kind in {"zip", "docx", "xlsx"}:
+            return self._in_pdf(file)
+        if kind in {"zip", "docx", "xlsx"} or (kind == "unknown" and zipfile.is_zipfile(file)):
             return self._in_archive(file, depth)
+        if head.startswith(ARCHIVES) or (kind == "ole" and _stands_in(file, re.compile(re.escape(_ENCRYPTED)))):
+            raise _unsearchable()
+        return False
+
+    def _in_pdf(self, file: IO[bytes]) -> bool:
+        """Looks at the beginning of what each stream holds. An attachment is one of them."""
+        for place in _places_of_streams(file):
+            self._streams -= 1
+            if self._streams < 0:
+                raise _unsearchable()
+            file.seek(place)
+            for beginning in _unfiltered(file.read(HEAD_LENGTH)):
+                kind = sniff(beginning)
+                if kind == "dicom":
+                    return True
+                if kind in {"zip", "docx", "xlsx"} or beginning.startswith(ARCHIVES[0]):
+                    raise _unsearchable()
         return False
 
     def _in_archive(self, file: IO[bytes], depth: int) -> bool:
@@ -67,40 +95,68 @@ class _Search:
             return self.in_file(unpacked, depth=depth + 1)
 
 
-def _stands_in(file: IO[bytes]) -> bool:
+def _stands_in(file: IO[bytes], wanted: re.Pattern[bytes]) -> bool:
     file.seek(0)
     before = b""
     while piece := file.read(PIECE):
-        if _DICOM.search(before + piece):
+        if wanted.search(before + piece):
             return True
-        before = piece[-_LONGEST:]
+        before = piece[-len(_ENCRYPTED) :]
     return False
 
 
-def _streams_of_pdf(file: IO[bytes]) -> Iterator[bytes]:
-    """The beginning of what each compressed stream holds. An attachment is one of them."""
-    for place in list(_places_of_streams(file)):
-        file.seek(place)
-        try:
-            yield zlib.decompressobj().decompress(file.read(HEAD_LENGTH), HEAD_LENGTH)
-        except zlib.error:  # stored in another way, and then seen as it stands
-            continue
-
-
 def _places_of_streams(file: IO[bytes]) -> Iterator[int]:
-    file.seek(0)
+    """Where the content of each begins. The caller may move in the file meanwhile."""
     place, before = 0, b""
-    while piece := file.read(PIECE):
+    while True:
+        file.seek(place)
+        piece = file.read(PIECE)
+        if not piece:
+            return
         text = before + piece
         for found in _STREAM.finditer(text):
             if found.end() > len(before):  # else it was found in the piece before
                 yield place - len(before) + found.end()
         place += len(piece)
-        before = text[-len(b"stream\r\n") :]
+        before = text[-_LONGEST_STREAM:]
+
+
+def _unfiltered(content: bytes) -> Iterator[bytes]:
+    """The beginning of a stream as it stands, and with each of its filters undone (ISO 32000-1 section 7.4)."""
+    yield content
+    for _ in range(FILTERS_DEEP):
+        undone = _inflated(content) or _from_hexadecimal(content) or _from_base_85(content)
+        if not undone:
+            return
+        content = undone
+        yield content
+
+
+def _inflated(content: bytes) -> bytes:
+    try:
+        return zlib.decompressobj().decompress(content, HEAD_LENGTH)
+    except zlib.error:
+        return b""
+
+
+def _from_hexadecimal(content: bytes) -> bytes:
+    digits = _HEXADECIMAL.match(content)
+    plain = b"".join(digits[0].split()) if digits else b""
+    return bytes.fromhex(plain[: len(plain) // 2 * 2].decode()) if len(plain) > _FEWEST_DIGITS else b""
+
+
+def _from_base_85(content: bytes) -> bytes:
+    digits = _BASE_85.match(content)
+    plain = b"".join(digits[0].split()) if digits else b""
+    try:
+        whole = plain if len(content) < HEAD_LENGTH else plain[: len(plain) // 5 * 5]
+        return base64.a85decode(whole) if len(plain) > _FEWEST_DIGITS else b""
+    except ValueError:
+        return b""
 
 
 def _unsearchable() -> UnsupportedMedia:
     return UnsupportedMedia(
-        "This office file unpacks to more than can be looked through for patient images. Send what is in it as a PDF.",
+        "This file holds more than can be looked through for patient images, or something packed or locked. Send a plain PDF.",
         code="archive_refused",
     )

@@ -9,10 +9,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
+from uuid import uuid4
 
 import pytest
 
@@ -65,10 +67,15 @@ def test_a_killed_postgres_is_started_again_and_sigterm_ends_everything_in_order
         until_ready(port)
         key = call(port, "POST", "/v1/signup", SIGN_UP)["api_key"]
         killed = (cluster / "postmaster.pid").read_text(encoding="utf-8").split()[0]
-        os.kill(int(killed), signal.SIGKILL)
-        statuses = set[int]()
-        until_ready(port, statuses=statuses, unless=lambda: (cluster / "postmaster.pid").read_text().split()[0] == killed)
-        assert statuses <= {200, 503}
+        with ThreadPoolExecutor(4) as callers:
+            writing = [callers.submit(keep_writing, port, key) for _ in range(3)]
+            os.kill(int(killed), signal.SIGKILL)
+            statuses = set[int]()
+            until_ready(port, statuses=statuses, unless=lambda: (cluster / "postmaster.pid").read_text().split()[0] == killed)
+            answers = [answer for each in writing for answer in each.result()]
+        assert statuses | {status for status, _ in answers} == {200, 201, 503}
+        made = {name for status, name in answers if status == 201}
+        assert {each["name"] for each in call(port, "GET", "/v1/organizations?limit=200", key=key)["data"]} >= made
         assert call(port, "GET", "/v1/me", key=key)["kind"] == "api_key", "what was answered is still there"
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
@@ -76,6 +83,22 @@ def test_a_killed_postgres_is_started_again_and_sigterm_ends_everything_in_order
         process.kill()
         process.wait()
     assert not (cluster / "postmaster.pid").exists(), "Postgres was stopped as well"
+
+
+def test_who_is_told_to_stop_while_postgres_starts_leaves_none_behind(folder: Path) -> None:
+    pid_file = folder / "data" / "postgres" / "cluster" / "postmaster.pid"
+    process = subprocess.Popen([*BITEWING, "migrate"], env=environment(folder, log_level="error"))
+    try:
+        deadline = time.monotonic() + 60
+        while not pid_file.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.002)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) != 0
+    finally:
+        process.kill()
+        process.wait()
+    assert not pid_file.exists()
 
 
 def test_an_address_that_is_taken_is_named_before_anything_is_started(folder: Path) -> None:
@@ -104,6 +127,25 @@ def call(port: int, method: str, path: str, body: object = None, *, key: str | N
     data = None if body is None else json.dumps(body).encode()
     with urlopen(Request(f"http://127.0.0.1:{port}{path}", data, headers, method=method), timeout=10) as answer:
         return json.load(answer)
+
+
+def keep_writing(port: int, key: str) -> list[tuple[int, str]]:
+    """Make practices, each under a key of its own, until one is made after some were refused; the answers."""
+    answers: list[tuple[int, str]] = []
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        name = f"Practice {uuid4()}"
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {key}", "Idempotency-Key": name}
+        body = json.dumps({"name": name}).encode()
+        try:
+            with urlopen(Request(f"http://127.0.0.1:{port}/v1/organizations", body, headers), timeout=30) as answer:
+                answers.append((answer.status, name))
+        except HTTPError as error:
+            answers.append((error.code, name))
+            time.sleep(0.02)
+        if answers[-1][0] == 201 and any(status != 201 for status, _ in answers):
+            break
+    return answers
 
 
 def until_ready(port: int, *, statuses: set[int] | None = None, unless: Callable[[], bool] = lambda: False) -> None:

@@ -1,5 +1,6 @@
 """Documents over HTTP: kept by their content, given back as they came, never an image, not deleted before their day."""
 
+import base64
 import gzip
 import hashlib
 import io
@@ -39,6 +40,7 @@ def office_file(*names: str, mimetype: bytes | None = None) -> bytes:
 
 DOCX = office_file("[Content_Types].xml", "word/document.xml")
 XLSX = office_file("[Content_Types].xml", "docProps/app.xml", "xl/workbook.xml")
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 DICOM_FILE = bytes(128) + b"DICM\x02\x00\x00\x00UL\x04\x00" + bytes(64)
 
 
@@ -90,7 +92,7 @@ async def test_its_type_is_by_content_and_never_by_name(house: House) -> None:
         (DOCX, f"{office}.wordprocessingml.document"),
         (XLSX, f"{office}.spreadsheetml.sheet"),
         (ODT, "application/vnd.oasis.opendocument.text"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(64), "application/x-ole-storage"),
+        (OLE + bytes(64), "application/x-ole-storage"),
         (b"<html><script>alert(1)</script>", "text/plain; charset=utf-8"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "text/plain; charset=utf-8"),
     ):
@@ -111,6 +113,13 @@ async def test_its_type_is_by_content_and_never_by_name(house: House) -> None:
         (letter_with("word/embeddings/x.bin", DICOM_FILE), "dicom-refused"),
         (letter_with("word/embeddings/x.xlsx", office_file("[Content_Types].xml", "xl/x.xml") + DICOM_FILE), "dicom-refused"),
         (letter_with("word/embeddings/a.docx", letter_with("word/b.bin", b"\xd0\xcf" + DICOM_FILE)), "dicom-refused"),
+        (pdf_with(DICOM_FILE.hex().encode()), "dicom-refused"),
+        (pdf_with(base64.a85encode(zlib.compress(DICOM_FILE + bytes(range(256))))), "dicom-refused"),
+        (pdf_with(letter_with("word/b.bin", DICOM_FILE)), "archive-refused"),
+        (letter_with("word/b.gz", gzip.compress(DICOM_FILE, mtime=0)), "archive-refused"),
+        (letter_with("word/b.bin", b"\0" + letter_with("a.dcm", DICOM_FILE)), "dicom-refused"),
+        (letter_with("word/b.bin", OLE + "EncryptedPackage".encode("utf-16-le")), "archive-refused"),
+        (letter_with("word/a.pdf", b"%PDF-1.7\n" + b"stream\n" * 1_000_000), "archive-refused"),
         (letter_with("word/bomb.xml", bytes(300 * 1024 * 1024)), "archive-refused"),
         (gzip.compress(b"notes", mtime=0), "archive-refused"),
         (PNG, "image-refused"),
