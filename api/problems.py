@@ -22,7 +22,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.schema import ColumnCollectionConstraint
 from sqlmodel import SQLModel
 from starlette.exceptions import HTTPException
-from starlette.routing import Match, Route
+from starlette.routing import compile_path
 
 from api.negotiation import is_no_form, is_no_json, not_a_form, not_json
 from domain import errors
@@ -64,6 +64,7 @@ MENDS = {
     "unseat": ("GET", "/members"),
 }
 """Where a refusal for money's sake is mended."""
+METHODS = frozenset({"get", "post", "put", "patch", "delete"})
 UNREADABLE = {
     "There was an error parsing the body": "The body cannot be read. Send JSON as UTF-8, not compressed and not deeply nested."
 }
@@ -184,8 +185,8 @@ def fault_at(place: Sequence[int | str], code: str, detail: str) -> Fault:
 async def _http_exception(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     headers = error.headers
-    if error.status_code == 405:
-        headers = {"Allow": ", ".join(_methods_at(request))}
+    if error.status_code == 405 and (methods := _methods_at(request)):
+        headers = {"Allow": ", ".join(methods)}
     title = TITLES.get(error.status_code, "The request could not be carried out")
     code = {404: "not_found", 405: "method_not_allowed", 400: "malformed", 413: "too_large"}.get(error.status_code, "http")
     detail = {
@@ -203,11 +204,15 @@ async def _http_exception(request: Request, error: Exception) -> JSONResponse:
 
 
 def _methods_at(request: Request) -> list[str]:
-    """Of every route of this path; the router itself names those of the first only (RFC 9110 section 15.5.6)."""
-    matching = [
-        route for route in request.app.routes if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
-    ]
-    methods = {method for route in matching for method in route.methods or ()}
+    """Of every operation at this path; the router names those of the first only (RFC 9110 section 15.5.6)."""
+    paths: Mapping[str, Mapping[str, Any]] = request.app.openapi()["paths"]
+    methods = {
+        method.upper()
+        for path, operations in paths.items()
+        if compile_path(path)[0].match(request.url.path)
+        for method in operations
+        if method in METHODS
+    }
     return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
 
 
