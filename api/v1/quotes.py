@@ -150,7 +150,7 @@ async def revise_quote(by: Writer, quote: ThisQuote) -> Quote:
 
 
 @doorstep.post("/quotes/{quote_id}/offer", status_code=200, response_model=OfferOut, responses=PDF)
-async def readoffer(session: Doorstep, request: Request, quote_id: str, fields: TokenFields) -> OfferOut | Response:
+async def read_offer(session: Doorstep, request: Request, quote_id: str, fields: TokenFields) -> OfferOut | Response:
     """The quote for whoever holds its link; with `Accept: application/pdf` its paper."""
     quote = await by_link(session, quote_id, fields.token)
     if "application/pdf" in request.headers.get("accept", ""):
