@@ -41,6 +41,8 @@ async def checkout_page(
         "success_url": success_url,
         "cancel_url": cancel_url,
     }
+    if runtime.settings.stripe_tax:
+        params |= {"automatic_tax": {"enabled": True}, "customer_update": {"address": "auto"}}
     try:
         async with reached(runtime.settings) as gateway:
             price = await price_of(gateway, subscription.rate, plan=subscription.plan)

@@ -73,7 +73,8 @@ def _said(shown: dict[str, Any], say: Any) -> dict[str, Any]:
     return {**said(shown, say), "colour": shown["colour"]}
 
 
-async def invoice_paper(session: TenantSession, invoice: Invoice) -> Paper:
+async def invoice_paper(session: TenantSession, invoice: Invoice, *, seller: str | None) -> Paper:
+    """``seller``: whom it is paid to, in the words of the installation."""
     tenant = await own(session)
     account = await session.fetch(Account, invoice.account_id)
     total = in_words(invoice.total_cents, invoice.currency)
@@ -107,7 +108,10 @@ async def invoice_paper(session: TenantSession, invoice: Invoice) -> Paper:
         ],
         sums=sums,
         total=("Total", total),
-        notes=["A year's price is divided by days: the parts of a year always add up to its price."],
+        notes=[
+            *([f"Pay to {seller}, and name {invoice.number}."] if seller and invoice.status is InvoiceStatus.open else []),
+            "A year's price is divided by days: the parts of a year always add up to its price.",
+        ],
         signature=[],
         made_on=invoice.issued_on,
     )

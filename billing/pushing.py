@@ -44,6 +44,11 @@ class Work:
         return await once(self.runtime, self.gateway, self.tenant_id, purpose, verb, params, target=target)
 
     @property
+    def tax(self) -> dict[str, Any]:
+        """Prices are without tax or with it as the price list says; whether Stripe works it out, the settings."""
+        return {"automatic_tax": {"enabled": True}} if self.runtime.settings.stripe_tax else {}
+
+    @property
     def names(self) -> dict[str, str]:
         """By which everything at Stripe is known to be ours."""
         return {"bitewing_tenant": str(self.tenant_id), "bitewing_account": str(self.account_id)}
@@ -142,6 +147,7 @@ async def _create(work: Work, account: Account, prices: Mapping[str, int]) -> No
         "collection_method": "send_invoice",
         "days_until_due": price_list().net_days,
         "metadata": work.names,
+        **work.tax,
     }
     if account.stripe_bills_from > account.period_start:
         moment = datetime.combine(account.stripe_bills_from, time(), UTC)
@@ -202,6 +208,7 @@ async def _push_invoices(work: Work) -> None:
             "auto_advance": False,
             "pending_invoice_items_behavior": "exclude",
             "metadata": {**work.names, "bitewing_invoice": str(invoice.id)},
+            **work.tax,
         }
         if account.collection is Collection.invoice:
             params |= {"collection_method": "send_invoice", "days_until_due": price_list().net_days}
@@ -227,6 +234,7 @@ async def _item(work: Work, account: Account, charge: Charge, where: Mapping[str
         "amount": charge.amount_cents,
         "currency": price_list().currency,
         "description": charge.description[:500],
+        "tax_behavior": price_list().tax_behavior,
         "period": {"start": _midnight(charge.first_day), "end": _midnight(charge.last_day + timedelta(days=1))},
         "metadata": {"bitewing_charge": str(charge.id), "bitewing_organization": str(charge.organization_id or "")},
         **where,

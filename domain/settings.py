@@ -77,6 +77,8 @@ class Settings(BaseSettings):
     stripe_api_key: SecretStr | None = None
     stripe_webhook_secret: SecretStr | None = None
     stripe_api_base: str | None = None
+    stripe_tax: bool = False
+    seller: Annotated[str | None, Field(max_length=500)] = None
 
     @field_validator("secret_keys", "webhook_ports", "trusted_proxies", "cors_origins", mode="before")
     @classmethod

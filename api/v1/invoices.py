@@ -86,7 +86,7 @@ async def read_invoice(by: Reader, invoice: ThisInvoice) -> Invoice:
 async def read_invoice_pdf(by: Reader, invoice: ThisInvoice) -> Response:
     if invoice.status is InvoiceStatus.draft:
         raise Conflict("This invoice is still being written.", code="draft")
-    paper = await papers.invoice_paper(by.session, invoice)
+    paper = await papers.invoice_paper(by.session, invoice, seller=by.runtime.settings.seller)
     content = await anyio.to_thread.run_sync(papers.set_paper, paper)
     headers = {"content-disposition": attachment(f"invoice-{invoice.number}.pdf")}
     return Response(content, media_type="application/pdf", headers=headers)

@@ -213,6 +213,7 @@ class FakeStripe:
                 "days_until_due": said.get("days_until_due"),
                 "items": {"object": "list", "data": items, "has_more": False},
                 "metadata": said.get("metadata") or {},
+                "automatic_tax": said.get("automatic_tax"),
                 "ended_at": None,
             },
         )

@@ -1,12 +1,14 @@
 """Quotes over HTTP: prices that explain themselves, a link that works once, and what an acceptance becomes."""
 
 import asyncio
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from billing.invoices import Invoice
+from billing.papers import invoice_paper
 from billing.plans import price_list
 from billing.prices import discounted, years_after
 from billing.quotes import Quote, approve_discount
@@ -170,3 +172,17 @@ async def test_the_paper_is_tagged_and_says_everything(house: House, brand: str,
     content = (await msp.get(f"/quotes/{quote}/pdf")).content
     assert b"/MarkInfo" in content
     assert b"pdfuaid" in content
+
+
+async def test_an_open_invoice_says_whom_to_pay(house: House) -> None:
+    msp = await house.tenant()
+    practice = await house.organization(msp)
+    quote = (await make_quote(msp, organization_id=practice))["id"]
+    await msp.http.post(f"/v1/quotes/{quote}/acceptance", json={"token": await sent(msp, quote), **SAYS_YES})
+    [listed] = await msp.all("/invoices")
+    async with tenant_session(house.runtime.database, Wall(msp.tenant_id), actor=SYSTEM) as session:
+        invoice = await session.fetch(Invoice, UUID(listed["id"]))
+        shown = await invoice_paper(session, invoice, seller="Bitewing Inc., account 000 123 456")
+    assert shown.notes[0] == f"Pay to Bitewing Inc., account 000 123 456, and name {listed['number']}."
+    last = (date.fromisoformat(listed["period_end"]) - timedelta(days=1)).isoformat()
+    assert ("Covers", f"{listed['period_start']} to {last}") in shown.facts

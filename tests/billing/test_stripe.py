@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -268,3 +269,17 @@ async def test_a_practice_that_pays_by_card_takes_its_subscription_to_another_te
         for copied in (1, 0):
             drift = await reconcile_tenant(world.runtime, gateway, receiver.tenant_id)
             assert len(drift) == copied, "the customer's first invoice is found with the customer, once"
+
+
+async def test_stripe_works_out_the_tax_where_the_settings_say_so(world: World, calendar: Calendar) -> None:
+    settings = world.runtime.settings.model_copy(update={"stripe_tax": True})
+    taxing = replace(world.runtime, settings=settings)
+    msp = await world.house.tenant()
+    practice = await world.house.organization(msp)
+    await msp.make(f"/organizations/{practice}/subscription", {})
+    calendar.turn_to(calendar.day + TRIAL + TRIAL)
+    await calendar.close_books(msp)
+    [payload] = [payload for name, payload in await world.queued() if name == "billing.push"][-1:]
+    await push(taxing, payload)
+    [subscription] = world.stripe.things["subscription"].values()
+    assert subscription["automatic_tax"] == {"enabled": True}

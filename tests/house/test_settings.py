@@ -9,7 +9,7 @@ from domain.keyring import KeyRing
 from domain.settings import Settings, SettingsError, load_settings
 
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "env.example"
-SETTING = re.compile(r"(?P<unset># )?(?P<name>BITEWING_\w+)=(?P<value>\S+)")
+SETTING = re.compile(r"(?P<unset># )?(?P<name>BITEWING_\w+)=(?P<value>\S.*)")
 NAMES = {f"BITEWING_{name.upper()}" for name in Settings.model_fields}
 
 
