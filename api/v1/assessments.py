@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Request, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sqlmodel import col
 
 from api.door import Changes, Inside, ThisOrganization, door_router, may, merged, patch_of, this
@@ -108,7 +108,7 @@ class CompletenessOut(BaseModel):
 
 
 class VerificationOut(BaseModel):
-    intact: bool
+    intact: bool | None = Field(description="Null while the analysis is not sealed: there is nothing yet to compare.")
     sealed_sha256: str | None
     computed_sha256: str | None
     sealed_at: datetime | None

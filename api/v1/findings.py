@@ -23,8 +23,8 @@ from api.door import Changes, Inside, ThisOrganization, door_router, may, merged
 from api.pages import Listing, Page, PagedAndSorted, Window, constant, filters_of
 from domain.access import Permission
 from domain.inventory.groups import in_group
-from domain.remediation import working
 from domain.remediation.tasks import Task, TaskPriority, TaskStatus
+from domain.remediation.treating import tasks_of
 from domain.remediation.works import work_of
 from domain.sra import deciding, manual_findings
 from domain.sra.catalogue import Threat
@@ -350,5 +350,5 @@ async def decide_on_finding(by: Writer, finding: ThisFinding, fields: DecisionFi
 
 async def shown(by: Inside, finding: Finding) -> FindingDetailOut:
     session = by.session
-    tasks, sources = await working.tasks_of(session, finding), await sources_of(session, finding)
+    tasks, sources = await tasks_of(session, finding), await sources_of(session, finding)
     return FindingDetailOut.of(finding, tasks, sources, await history_of(session, finding))

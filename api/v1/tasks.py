@@ -18,6 +18,7 @@ from domain.clock import today
 from domain.inventory.groups import in_group
 from domain.remediation import working
 from domain.remediation.tasks import Task, TaskComment, TaskFinding, TaskPriority, TaskStatus
+from domain.remediation.treating import findings_of
 from domain.remediation.working import CommentFields, CompletionFields, PlannedTask, TaskChanges, TaskDraft, VerificationFields
 from domain.sra.levels import Level
 
@@ -220,4 +221,4 @@ async def comment_on_task(by: Worker, task: ThisTask, fields: CommentFields) -> 
 
 
 async def _shown(by: Inside, task: Task) -> TaskOut:
-    return TaskOut.of(task, await working.findings_of(by.session, task))
+    return TaskOut.of(task, await findings_of(by.session, task))

@@ -15,6 +15,7 @@ from api.v1.findings import ThisFinding
 from api.v1.tasks import ThisTask
 from domain.access import Permission
 from domain.remediation import working
+from domain.remediation.treating import tasks_of
 from domain.remediation.working import TaskDraft
 from domain.tenancy import Fields
 from domain.ticketing import tickets
@@ -115,7 +116,7 @@ async def raise_ticket(by: Writer, task: ThisTask, fields: NewTicketFields) -> T
 async def raise_ticket_for_finding(by: Writer, finding: ThisFinding, fields: NewTicketFields) -> TicketOut:
     """Make a ticket about this risk: about the oldest task that treats it, or about a task that is planned for it now."""
     connection = await tickets.connection_named(by.session, fields.connection_id)
-    treating = await working.tasks_of(by.session, finding)
+    treating = await tasks_of(by.session, finding)
     task = treating[0] if treating else await working.plan_for(by.session, finding, TaskDraft(title=finding.title[:300]))
     return _shown(await tickets.raise_ticket(by.session, task, connection))
 

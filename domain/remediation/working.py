@@ -3,7 +3,7 @@
 Whoever did the work never verifies it. A person of the practice's staff sees and completes their own tasks only.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -12,7 +12,7 @@ from sqlmodel import Field, col, func, select
 
 from domain.access import Principal, Role
 from domain.clock import now
-from domain.errors import Conflict, Fault, Invalid, NotFound
+from domain.errors import Conflict, Invalid, NotFound
 from domain.events import differences, emit
 from domain.free_text import keep_patients_out
 from domain.inventory.organizations import Organization
@@ -21,7 +21,8 @@ from domain.people.assignees import refuse_unfit_assignee
 from domain.records import archive, change, said
 from domain.remediation.grouping import untreated_in
 from domain.remediation.recurring import Recurrence, plan_next
-from domain.remediation.tasks import Task, TaskComment, TaskFields, TaskFinding, TaskStatus
+from domain.remediation.tasks import Task, TaskComment, TaskFields, TaskStatus
+from domain.remediation.treating import link, links_of, refuse_absent_findings, relink
 from domain.sra.evidence import EvidenceFields, as_kept, refuse_absent_evidence
 from domain.sra.findings import Finding
 from domain.sra.levels import Level, risk_level
@@ -106,7 +107,7 @@ async def plan(session: TenantSession, organization: Organization, draft: Planne
     fields["recurrence"] = draft.recurrence.model_dump(mode="json") if draft.recurrence else None
     suspected = await keep_patients_out(session, fields)
     finding_ids = list(dict.fromkeys(draft.finding_ids))
-    await _refuse_absent_findings(session, organization.id, draft.finding_ids)
+    await refuse_absent_findings(session, organization.id, draft.finding_ids)
     if draft.group is not None:
         finding_ids = list(dict.fromkeys([*finding_ids, *await untreated_in(session, organization, draft.group)]))
     if draft.due_on is None:
@@ -114,7 +115,7 @@ async def plan(session: TenantSession, organization: Organization, draft: Planne
     await refuse_unfit_assignee(session, organization.id, draft.assignee_id)
     await refuse_absent_evidence(session, organization.id, draft.evidence)
     task = await session.save(Task(**fields, organization_id=organization.id, duty=duty))
-    await _link(session, task, finding_ids)
+    await link(session, task, finding_ids)
     told = {name: value for name, value in said(task).items() if value is not None}
     emit(session, "task.created", task, {**told, "finding_ids": finding_ids})
     _note_suspicion(session, task, suspected)
@@ -145,7 +146,7 @@ async def revise(session: TenantSession, task: Task, changes: TaskChanges) -> Ta
     if changes.assignee_id != task.assignee_id:
         await refuse_unfit_assignee(session, task.organization_id, changes.assignee_id)
     await refuse_absent_evidence(session, task.organization_id, changes.evidence)
-    await _relink(session, task, changes.finding_ids)
+    await relink(session, task, changes.finding_ids)
     if task.status == TaskStatus.done and changes.status == TaskStatus.open:
         await _reopen(session, task)
     values = {**changes.model_dump(exclude={"finding_ids"}), "evidence": as_kept(changes.evidence)}
@@ -229,7 +230,7 @@ async def verify(session: TenantSession, task: Task, fields: VerificationFields)
 
 async def _record_residual(session: TenantSession, task: Task) -> None:
     """What is left of each risk that the work has treated."""
-    treated = {link.finding_id for link in await _links(session, task)}
+    treated = {link.finding_id for link in await links_of(session, task)}
     statement = select(Finding).where(col(Finding.id).in_(treated)).order_by(col(Finding.id)).with_for_update()
     for finding in (await session.execute(statement)).scalars():
         before = finding.residual_level
@@ -295,64 +296,3 @@ def _comment(session: TenantSession, task: Task, text: str) -> TaskComment:
 def _note_suspicion(session: TenantSession, task: Task, suspected: Mapping[str, str]) -> None:
     if suspected:
         emit(session, "task.patient_identifier_suspected", task, suspected)
-
-
-# --- tasks and findings ----------------------------------------------------------------------------------------------
-
-
-async def findings_of(session: TenantSession, task: Task) -> list[UUID]:
-    """The findings that a task treats, the oldest first."""
-    return sorted(link.finding_id for link in await _links(session, task))
-
-
-async def tasks_of(session: TenantSession, finding: Finding) -> list[Task]:
-    """The live tasks that treat a finding, the oldest first."""
-    statement = (
-        select(Task)
-        .join(TaskFinding, (col(TaskFinding.tenant_id) == col(Task.tenant_id)) & (col(TaskFinding.task_id) == col(Task.id)))
-        .where(col(TaskFinding.finding_id) == finding.id, col(Task.archived_at).is_(None))
-        .order_by(col(Task.id))
-    )
-    return list((await session.execute(statement)).scalars())
-
-
-async def _links(session: TenantSession, task: Task) -> Sequence[TaskFinding]:
-    statement = select(TaskFinding).where(col(TaskFinding.task_id) == task.id)
-    return (await session.execute(statement)).scalars().all()
-
-
-async def _link(session: TenantSession, task: Task, finding_ids: Iterable[UUID]) -> None:
-    session.add_all(TaskFinding(organization_id=task.organization_id, task_id=task.id, finding_id=each) for each in finding_ids)
-    await session.flush()
-
-
-async def _relink(session: TenantSession, task: Task, wanted: Sequence[UUID]) -> None:
-    links = await _links(session, task)
-    before = {link.finding_id for link in links}
-    if before == set(wanted):
-        return
-    await _refuse_absent_findings(session, task.organization_id, wanted)
-    for link in links:
-        if link.finding_id not in wanted:
-            await session.delete(link)
-    task.updated_at = now()  # The task is another one now, though no column of it says so: its version must count.
-    await _link(session, task, sorted(set(wanted) - before))
-    emit(session, "task.updated", task, {"finding_ids": {"from": sorted(before), "to": sorted(set(wanted))}})
-
-
-async def _refuse_absent_findings(session: TenantSession, organization_id: UUID, finding_ids: Sequence[UUID]) -> None:
-    if not finding_ids:
-        return
-    statement = select(Finding.id).where(
-        col(Finding.organization_id) == organization_id,
-        col(Finding.tenant_id) == session.tenant_id,
-        col(Finding.id).in_(set(finding_ids)),
-    )
-    there = set((await session.execute(statement)).scalars())
-    faults = [
-        Fault(f"/finding_ids/{place}", "unknown_reference", "This organization has no such finding.")
-        for place, each in enumerate(finding_ids)
-        if each not in there
-    ]
-    if faults:
-        raise Invalid(faults)

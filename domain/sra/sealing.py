@@ -48,7 +48,8 @@ class ApprovalFields(Fields):
 class Verification:
     """Whether a sealed data set still has the hash that its report prints."""
 
-    intact: bool
+    intact: bool | None
+    """None while nothing is sealed: then there is nothing that could be broken."""
     sealed_sha256: str | None
     computed_sha256: str | None
     sealed_at: datetime | None
@@ -180,6 +181,6 @@ async def report_data(session: TenantSession, assessment: Assessment, organizati
 def verify(assessment: Assessment) -> Verification:
     """Recompute the hash of what was sealed."""
     if assessment.dataset is None:
-        return Verification(False, None, None, None)
+        return Verification(None, None, None, None)
     computed = sha256(assessment.dataset)
     return Verification(computed == assessment.sealed_sha256, assessment.sealed_sha256, computed, assessment.sealed_at)

@@ -15,6 +15,7 @@ from domain.database import tenant_session
 from domain.events import Event
 from domain.remediation import working
 from domain.remediation.tasks import Task, TaskPriority, TaskStatus
+from domain.remediation.treating import tasks_of
 from domain.runtime import Runtime
 from domain.sra.findings import Finding
 from domain.sra.levels import Level
@@ -131,7 +132,7 @@ async def _plan_for(session: TenantSession, event: Event, connections: set[UUID]
         return
     finding = await session.fetch(Finding, event.subject_id)
     least = min(each.least_level.rank for each in mappings)
-    if finding.level_rank < least or await working.tasks_of(session, finding):
+    if finding.level_rank < least or await tasks_of(session, finding):
         return
     draft = working.TaskDraft(
         title=finding.title[:300],

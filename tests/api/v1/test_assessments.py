@@ -130,6 +130,8 @@ async def test_an_incomplete_analysis_is_not_signed(house: House) -> None:
     assert not state["complete"]
     missing = {one["code"] for each in state["elements"] for one in each["missing"]}
     assert missing >= {"no_scope", "not_evaluated", "topic_unanswered"}
+    unsealed = await msp.get_json(f"/assessments/{opened['id']}/verification")
+    assert unsealed["intact"] is None, "there is nothing yet that could be broken"
     signature = {"role": "preparer", "name": "Ann", "title": "Analyst"}
     refused = await msp.post(f"/assessments/{opened['id']}/approval", signature)
     assert expect(refused, 409)["type"].endswith("incomplete")
