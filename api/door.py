@@ -253,10 +253,11 @@ async def _doorstep(request: Request) -> TenantSession:
 Doorstep = Annotated[TenantSession, Depends(_doorstep)]
 
 
-def this(kind: type[Row], parameter: str | None = None) -> Any:
+def this(kind: type[Row], parameter: str | None = None, *, seen_by: Callable[[Principal, Row], bool] | None = None) -> Any:
     """The dependency that fetches the row named by the path, behind the caller's walls.
 
-    On PATCH and DELETE the row is locked and ``If-Match`` is checked. A malformed id is an id of nothing: 404.
+    On PATCH and DELETE the row is locked and ``If-Match`` is checked. A malformed id is an id of nothing: 404. ``seen_by`` is
+    for rows inside the walls that are not everybody's there: to others they are not there either.
     """
     name = parameter or f"{kind.noun}_id"
 
@@ -269,6 +270,8 @@ def this(kind: type[Row], parameter: str | None = None) -> Any:
         changing = request.method in {"PATCH", "DELETE", "PUT"}
         row = await inside.session.fetch(kind, identifier, lock=changing)
         _refuse_transferred(request, row)
+        if seen_by is not None and not seen_by(inside.principal, row):
+            raise NotFound(kind.noun)
         if request.method == "POST" and getattr(row, "archived_at", None) is not None:
             raise Conflict(
                 f"This {row.noun.replace('_', ' ')} is archived: it can be read, and takes nothing new.", code="archived"

@@ -3,6 +3,7 @@
 Here are the rules about the source itself. Those about the running program stand one to a file in ``tests/house/``:
 
 - ``test_doors``: every operation as nobody, without the permission, as a stranger, as a narrowed colleague
+- ``test_matrix``: every operation, every role, at home, narrowed away and in another tenant, by a table of its own
 - ``test_references``: every id that a body can say, with a stranger's in its place
 - ``test_bad_input``: every parameter, every id in a path, every place of every body
 - ``test_wall``: policies, keys and roles, read from the live catalog; events and sealed analyses cannot be changed

@@ -21,7 +21,7 @@ router = door_router("people")
 Reader = Annotated[Inside, may(Permission.api_keys_read)]
 Writer = Annotated[Inside, may(Permission.api_keys_write)]
 AccountWriter = Annotated[Inside, may(Permission.service_accounts_write)]
-ThisKey = Annotated[ApiKey, this(ApiKey)]
+ThisKey = Annotated[ApiKey, this(ApiKey, seen_by=api_keys.seen_by)]
 ThisAccount = Annotated[ServiceAccount, this(ServiceAccount)]
 DAY = 24 * 3600
 
@@ -105,14 +105,12 @@ async def make_key_of_service_account(by: AccountWriter, account: ThisAccount, f
 
 @router.get("/api-keys/{api_key_id}", response_model=ApiKeyOut)
 async def read_api_key(by: Reader, key: ThisKey) -> ApiKey:
-    api_keys.refuse_further_reaching(key, by.principal)
     return key
 
 
 @router.patch("/api-keys/{api_key_id}", response_model=ApiKeyOut, openapi_extra=patch_of(ApiKeyChanges))
 async def change_api_key(by: Writer, key: ThisKey, changes: Changes) -> ApiKey:
     """Rename a key, or change the addresses it may be used from. What it may do is fixed: make another."""
-    api_keys.refuse_further_reaching(key, by.principal)
     api_keys.refuse_strangers(key, by.principal)
     return await api_keys.change_key(by.session, key, merged(ApiKeyChanges, key, changes), by=by.principal)
 
@@ -120,7 +118,6 @@ async def change_api_key(by: Writer, key: ThisKey, changes: Changes) -> ApiKey:
 @router.post("/api-keys/{api_key_id}/rotation", status_code=201, response_model=NewApiKeyOut)
 async def rotate_api_key(by: Writer, key: ThisKey, fields: KeyRotationFields) -> NewApiKeyOut:
     """A new key in the place of this one. The old one goes on for the overlap, so that nothing stands still meanwhile."""
-    api_keys.refuse_further_reaching(key, by.principal)
     account = await by.session.fetch(ServiceAccount, key.service_account_id) if key.service_account_id else None
     overlap = timedelta(seconds=fields.overlap_seconds)
     return _shown_once(*await api_keys.rotate(by.session, key, overlap=overlap, account=account, by=by.principal))
@@ -129,7 +126,6 @@ async def rotate_api_key(by: Writer, key: ThisKey, fields: KeyRotationFields) ->
 @router.delete("/api-keys/{api_key_id}", status_code=204)
 async def revoke_api_key(by: Writer, key: ThisKey) -> None:
     """End a key at once. It stays in the list, because the audit trail names it."""
-    api_keys.refuse_further_reaching(key, by.principal)
     await api_keys.revoke(by.session, key)
 
 

@@ -11,7 +11,7 @@ from sqlmodel import col
 from api.door import Changes, Doorstep, DoorstepRoute, Inside, door_router, inside_of, may, merged, patch_of, runtime_of, this
 from api.pages import Listing, Page, Paged, filters_of, page_of
 from api.v1.start import TenantOut, tenant_out
-from domain.access import NARROWED, ROLES, Permission, Role
+from domain.access import NARROWED, ROLES, Permission, Principal, Role
 from domain.errors import NotFound
 from domain.people import invitations, seating
 from domain.people.invitations import Invitation
@@ -27,23 +27,17 @@ Writer = Annotated[Inside, may(Permission.members_write)]
 Owner = Annotated[Inside, may(Permission.ownership_write)]
 
 
-async def _this_member(request: Request, member: Annotated[Member, this(Member)]) -> Member:
+def _seen(principal: Principal, member: Member) -> bool:
     """Whoever is narrowed to some organizations has to do with their own seat only."""
-    inside: Inside = request.state.inside
-    if inside.principal.organization_ids is not None and member.id != inside.principal.actor.member_id:
-        raise NotFound(member.noun)
-    return member
+    return principal.organization_ids is None or member.id == principal.actor.member_id
 
 
-async def _this_invitation(request: Request, invitation: Annotated[Invitation, this(Invitation)]) -> Invitation:
-    inside: Inside = request.state.inside
-    if inside.principal.organization_ids is not None and invitation.invited_by != inside.principal.actor.member_id:
-        raise NotFound(invitation.noun)
-    return invitation
+def _offered(principal: Principal, invitation: Invitation) -> bool:
+    return principal.organization_ids is None or invitation.invited_by == principal.actor.member_id
 
 
-ThisMember = Annotated[Member, Depends(_this_member)]
-ThisInvitation = Annotated[Invitation, Depends(_this_invitation)]
+ThisMember = Annotated[Member, this(Member, seen_by=_seen)]
+ThisInvitation = Annotated[Invitation, this(Invitation, seen_by=_offered)]
 
 
 class RoleOut(BaseModel):

@@ -12,7 +12,7 @@ from api.door import DoorRoute, Doorstep, DoorstepRoute, Inside, inside_even_wit
 from api.pages import Listing, Page, Paged, filters_of
 from api.problems import refused_sign_in
 from api.v1.start import TenantOut, tenant_out
-from domain.access import Permission, Withheld
+from domain.access import Permission, Principal, Withheld
 from domain.errors import Conflict, NotFound
 from domain.people import recovery, sessions, signing_in
 from domain.people.second_factors import FactorKind
@@ -23,7 +23,15 @@ doorstep = APIRouter(route_class=DoorstepRoute, tags=["start"])
 router = APIRouter(route_class=DoorRoute, tags=["start"])
 Anybody = Annotated[Inside, Depends(inside_of)]
 Whoever = Annotated[Inside, Depends(inside_even_withheld)]
-ThisSession = Annotated[Session, this(Session)]
+
+
+def _seen(principal: Principal, row: Session) -> bool:
+    """One's own; everybody's, for those who may change members and are not narrowed."""
+    own = row.member_id == principal.actor.member_id and principal.actor.kind == "session"
+    return own or (principal.organization_ids is None and principal.may(Permission.members_write))
+
+
+ThisSession = Annotated[Session, this(Session, seen_by=_seen)]
 
 
 class SessionOut(BaseModel):
@@ -120,10 +128,6 @@ async def rotate_session(by: Anybody) -> TokenOut:
 @router.delete("/sessions/{session_id}", status_code=204)
 async def end_session(by: Anybody, row: ThisSession) -> None:
     """End a session of your own; anybody's, for those who may change members and are not narrowed."""
-    own = row.member_id == by.principal.actor.member_id and by.principal.actor.kind == "session"
-    oversees = by.principal.organization_ids is None and by.principal.may(Permission.members_write)
-    if not own and not oversees:
-        raise NotFound(row.noun)
     await sessions.end(by.session, row, SessionEnd.revoked)
 
 

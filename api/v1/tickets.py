@@ -15,6 +15,7 @@ from api.v1.findings import ThisFinding
 from api.v1.tasks import ThisTask
 from domain.access import Permission
 from domain.remediation import working
+from domain.remediation.tasks import Task
 from domain.remediation.treating import tasks_of
 from domain.remediation.working import TaskDraft
 from domain.tenancy import Fields
@@ -124,6 +125,7 @@ async def raise_ticket_for_finding(by: Writer, finding: ThisFinding, fields: New
 @router.get("/tickets/{ticket_id}/changes", response_model=Page[TicketChangeOut])
 async def list_ticket_changes(by: Reader, ticket: ThisTicket, window: Paged, status: ChangeStatus | None = None) -> Response:
     """What a ticket was told, what waits, and what its product refused, in the order in which it happened."""
+    working.refuse_stranger(await by.session.fetch(Task, ticket.task_id), by.principal)
     return await CHANGES.page(by, window, ticket_id=ticket.id, status=status)
 
 

@@ -16,7 +16,7 @@ from sqlmodel import Field
 
 from domain.access import ROLES, Permission, Principal
 from domain.clock import now
-from domain.errors import Conflict, Fault, Forbidden, Invalid, NotFound
+from domain.errors import Conflict, Fault, Forbidden, Invalid
 from domain.events import differences, emit
 from domain.keyring import fingerprint
 from domain.networks import covers, parse_network
@@ -189,10 +189,9 @@ async def revoke(session: TenantSession, key: ApiKey) -> None:
     await forget_credentials(session, key.id)
 
 
-def refuse_further_reaching(key: ApiKey, principal: Principal) -> None:
+def seen_by(principal: Principal, key: ApiKey) -> bool:
     """Who is narrowed to some organizations has to do with their own keys only: a colleague's may reach further."""
-    if principal.organization_ids is not None and (key.member_id is None or key.member_id != principal.actor.member_id):
-        raise NotFound(key.noun)
+    return principal.organization_ids is None or (key.member_id is not None and key.member_id == principal.actor.member_id)
 
 
 def refuse_strangers(key: ApiKey, principal: Principal) -> None:
