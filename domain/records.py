@@ -64,12 +64,21 @@ async def change(
     changed = differences(before, after)
     if changed:
         suspected = await _check(session, row, before=before, also_said=also_said or {})
+        marks = dict(row.provenance) if isinstance(row, Factual) else {}
         if isinstance(row, Factual):
             stamp_provenance(session, row, before=before, after=after)
         await session.flush()
         emit(session, f"{row.noun}.updated", row, changed)
+        if isinstance(row, Factual) and row.provenance != marks:
+            await _tell_reviews(session, row, before, marks)
         _note_suspicion(session, row, suspected)
     return row
+
+
+async def _tell_reviews(session: TenantSession, row: Factual, before: Mapping[str, Any], marks: Mapping[str, Any]) -> None:
+    from domain.inventory.reviews import note_persons_word  # noqa: PLC0415  a review is a record as well, and needs this module
+
+    await note_persons_word(session, row, before, marks)
 
 
 async def archive(session: TenantSession, row: TenantOwned) -> None:

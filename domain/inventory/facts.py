@@ -78,6 +78,10 @@ class FactVocabulary:
         """The facts that a person is asked of such a thing, in the order of the vocabulary."""
         return (row for row in self.rows(of).values() if not row.computed and _is_for(row, kind))
 
+    def place(self, row: FactRow) -> int:
+        """Where it is asked among all facts of its like, counted from 1."""
+        return list(self.rows(row.of)).index(row.name) + 1
+
 
 def check_facts(
     of: str,
@@ -127,13 +131,14 @@ def _object_schema(rows: Iterable[FactRow], vocabulary: FactVocabulary) -> dict[
 
 
 def _schema(row: FactRow, vocabulary: FactVocabulary) -> Json:
-    schema: dict[str, Json] = {"description": row.question}
+    """What a form needs beside the rules: a short title, the question, the order, and words for the values of a list."""
+    schema: dict[str, Json] = {"title": in_words(row.name), "description": row.question, "x-order": vocabulary.place(row)}
     if row.unit:
         schema["x-unit"] = row.unit
     if row.default is not None:
         schema["default"] = row.default
     if row.values and row.type == "string":
-        return {**schema, "enum": [*row.values, None]}
+        return {**schema, "enum": [*row.values, None], "x-words": {value: in_words(value) for value in row.values}}
     match row.type:
         case "boolean":
             schema["type"] = ["boolean", "null"]
@@ -151,6 +156,21 @@ def _schema(row: FactRow, vocabulary: FactVocabulary) -> Json:
             inner = _object_schema(vocabulary.asked(row.shape or "", None), vocabulary)
             schema |= {**inner, "type": ["object", "null"]}
     return schema
+
+
+def in_words(name: str) -> str:
+    """How a name of the vocabulary is shown to people: ``baa_on_file`` is "BAA on file"."""
+    first, *others = [_ABBREVIATED.get(word, word) for word in name.split("_")]
+    return " ".join([first[:1].upper() + first[1:], *others])
+
+
+_ABBREVIATED: Mapping[str, str] = {
+    "ae": "AE", "av": "AV", "baa": "BAA", "bcp195": "BCP 195", "cbct": "CBCT", "db": "DB", "dicom": "DICOM", "ephi": "ePHI",
+    "esu": "ESU", "fda": "FDA", "ftp": "FTP", "hipaa": "HIPAA", "id": "ID", "lan": "LAN", "mfa": "MFA", "nas": "NAS",
+    "os": "OS", "phi": "PHI", "pms": "PMS", "psp": "PSP", "psk": "PSK", "rdp": "RDP", "rmm": "RMM", "smb": "SMB",
+    "smb1": "SMB 1", "sra": "SRA", "sso": "SSO", "tls": "TLS", "tpm": "TPM", "usb": "USB", "vlan": "VLAN", "vpn": "VPN",
+    "wep": "WEP", "wifi": "Wi-Fi", "wpa": "WPA", "wpa2": "WPA2", "wpa3": "WPA3",
+}  # fmt: skip
 
 
 def _member_schema(row: FactRow, vocabulary: FactVocabulary) -> Json:

@@ -77,9 +77,10 @@ class Intake:
             await note_disagreements(session, Device.noun, self.report.source, cards)
 
     async def close(self, session: TenantSession, parsed: ParsedImport) -> None:
-        """The rows that were not taken, and the devices that have gone: what only the whole export can show."""
+        """The rows that were not taken, and the devices that have gone: what only the whole export can show. One that lists
+        no device at all is broken, or filtered; it does not show that all have gone."""
         tell_the_rest(self.report, parsed)
-        if self.is_whole and not parsed.remarks and await self._is_latest(session):
+        if self.is_whole and parsed.rows and not parsed.remarks and await self._is_latest(session):
             gone = await self._gone(session)
             for card in gone:
                 card.values["stale_since"] = self.report.as_of

@@ -4,7 +4,7 @@ A decision holds for the two values it was about: the same disagreement is not a
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -18,12 +18,14 @@ from domain.bulk import insert_rows, read_rows
 from domain.clock import new_id, now, rfc3339
 from domain.errors import Conflict, Invalid
 from domain.events import Told, differences, emit, emit_all
-from domain.inventory.claims import PERSON, SURVEY, SWITCHES, Card, Disagreement, Mark
+from domain.inventory.claims import PERSON, QUIET, SURVEY, SWITCHES, Card, Disagreement, Mark
 from domain.inventory.device_os import recognize
-from domain.inventory.factual import subject_of
+from domain.inventory.factual import FACTUAL, subject_of
+from domain.inventory.reconcile import agree
 from domain.json_forms import as_json
 from domain.records import said as said_by
 from domain.tenancy import (
+    Factual,
     Fields,
     OrganizationOwned,
     TenantSession,
@@ -93,17 +95,80 @@ async def note_disagreements(session: TenantSession, noun: str, source: str, car
         for fact in card.weighed | disagreed.keys():
             before, found = last.get((subject_id, fact)), disagreed.get(fact)
             is_open = before is not None and before["status"] == ReviewStatus.open
-            if found is not None and (before is None or _other_values(before["said"], found.said)):
+            if found is not None and _is_news(before, found.said):
                 if before is not None and is_open:
                     await _settle(session, before["id"])
                 new.append(_opened(card, noun, source, found))
             elif found is None and before is not None and is_open:
                 await _settle(session, before["id"])
+    await _open(session, new)
+
+
+async def _open(session: TenantSession, new: Sequence[dict[str, Any]]) -> None:
+    if not new:
+        return
     await insert_rows(session, Review, new)
     told = [
         Told(each["id"], each["organization_id"], {"subject_id": str(each["subject_id"]), "fact": each["fact"]}) for each in new
     ]
     emit_all(session, "review.opened", Review.noun, told)
+
+
+async def note_persons_word(session: TenantSession, row: Factual, before: Mapping[str, Any], marks: Mapping[str, Mark]) -> None:
+    """A person has changed facts of a thing by hand. Where a machine had reported one, that is a disagreement from now on, as
+    if it had been reported after; where one was open, it is about the new word, or over. ``before`` and ``marks``: what was
+    said until now, and by whom."""
+    if not isinstance(row, OrganizationOwned) or row.noun not in FACTUAL:
+        return
+    subject_id, after = row.id, said_by(row)
+    changed = {name for name in row.provenance if row.provenance[name] != marks.get(name)} | (
+        marks.keys() - row.provenance.keys()
+    )
+    there = await read_rows(session, Review, col(Review.subject_id) == subject_id, lock=False)
+    last: dict[str, dict[str, Any]] = {each["fact"]: each for each in there}
+    card = Card({"id": subject_id, "organization_id": row.organization_id}, is_new=False)
+    new: list[dict[str, Any]] = []
+    for fact in sorted(changed - QUIET):
+        value = _fact(after, fact)
+        review = last.get(fact)
+        is_open = review is not None and review["status"] == ReviewStatus.open
+        source, reported = _reported(marks.get(fact) or {}, _fact(before, fact))
+        others: dict[str, Any] = {}
+        if review is not None and is_open:
+            source, others = review["source"], {voice: each for voice, each in review["said"].items() if voice != PERSON}
+        elif reported is not None:
+            others = {Voice.measured.value: reported}
+        said = {**others, PERSON: value}
+        disagrees = value is not None and any(not _agree(fact, value, other) for other in others.values())
+        if review is not None and is_open and (not disagrees or _other_values(review["said"], said)):
+            await _settle(session, review["id"])
+        if disagrees and _is_news(review, said):
+            new.append(_opened(card, row.noun, source or PERSON, Disagreement(fact, said, value)))
+    await _open(session, new)
+
+
+def _is_news(last: Mapping[str, Any] | None, said: Mapping[str, Any]) -> bool:
+    """Whether to ask: not the very same again that is asked already, or that somebody has decided."""
+    return last is None or last["status"] == ReviewStatus.settled or _other_values(last["said"], said)
+
+
+def _reported(mark: Mark, value: Any) -> tuple[str | None, Any]:
+    """Which tool has last spoken of a fact, and what it said; the mark's own word, or one kept beside it."""
+    for each in ({**mark, "value": value}, *mark.get("also", ())):
+        if each.get("source") not in (None, PERSON, SURVEY):
+            return each["source"], each["value"]
+    return None, None
+
+
+def _fact(said: Mapping[str, Any], name: str) -> Any:
+    facts: Mapping[str, Any] = said["facts"]
+    return said[name] if name in said else facts.get(name)
+
+
+def _agree(fact: str, one: Any, other: Any) -> bool:
+    if isinstance(one, str) and isinstance(other, str) and fact not in SWITCHES:
+        return one.strip().casefold() == other.strip().casefold()
+    return agree(fact, one, other)
 
 
 def _opened(card: Card, noun: str, source: str, found: Disagreement) -> dict[str, Any]:

@@ -118,7 +118,7 @@ def _parse_table(
     if not columns.names_hosts:
         if data.lstrip()[:1] in (b"[", b"{"):
             raise UnreadableImport(
-                "not_this_source", f"This is JSON, not a table; {source.title} reads CSV.", pointer="/devices"
+                "not_this_source", "This is JSON; a table of separated values is expected here.", pointer="/devices"
             )
         reason = Remark("missing_column:hostname", "No column names the hosts; rename one to Hostname or map it.", "/devices")
         return ParsedImport(source.name, rows=(), unreadable=reason, table=facts)

@@ -8,6 +8,7 @@ from jsonschema import Draft202012Validator
 from domain.access import Role
 from domain.sra.catalogue import catalogue, digest
 from tests.makers import Caller, House, expect
+from tests.samples.sending import send_survey
 
 LAW = catalogue()
 LISTS = ("requirements", "topics", "threats", "facts", "os-lifecycles")
@@ -119,9 +120,15 @@ async def test_facts_draw_the_form_of_a_kind(house: House) -> None:
         else:
             Draft202012Validator.check_schema(row["schema"])
             assert row["schema"]["description"] == row["question"]
+            assert row["schema"]["title"]
+            assert set(row["schema"].get("x-words", {})) == set(row["schema"].get("enum", [])) - {None}
+    places = [row["schema"]["x-order"] for row in rows if row["schema"]]
+    assert len(set(places)) == len(places), "the order of the questions is told"
     by_name = {row["name"]: row for row in rows}
     assert by_name["encryption_at_rest"]["fields"] == {"device": "encryption_at_rest", "system": "encryption_at_rest"}
     assert by_name["login_mode"]["fields"] == {}
+    assert by_name["encryption_at_rest"]["schema"]["title"] == "Encryption at rest"
+    assert by_name["auto_logoff_minutes"]["schema"]["x-unit"] == "minutes"
 
 
 async def test_what_the_form_says_is_what_a_device_accepts(house: House) -> None:
@@ -134,6 +141,20 @@ async def test_what_the_form_says_is_what_a_device_accepts(house: House) -> None
         body = {"name": "OP1", "kind": "capture_workstation", "facts": {"auto_logoff_minutes": value}}
         fits = not list(Draft202012Validator(schema).iter_errors(value))  # pyright: ignore[reportUnknownMemberType]  untyped there
         assert (await msp.post(path, body)).status_code == (201 if fits else 422), value
+
+
+async def test_what_a_practice_has_said_fits_the_forms(house: House) -> None:
+    msp = await house.tenant()
+    practice = await house.organization(msp)
+    await send_survey(msp, practice, "lakeview-dental")
+    schemas = {(row["of"], row["name"]): row["schema"] for row in await rows_of(msp, "facts") if row["schema"]}
+    seen = 0
+    for path, of in (("devices", "asset"), ("systems", "asset"), ("partners", "partner"), ("backups", "backup")):
+        for thing in await msp.all(f"/organizations/{practice}/{path}"):
+            for name, value in thing["facts"].items():
+                Draft202012Validator(schemas[of, name]).validate(value)  # pyright: ignore[reportUnknownMemberType]  untyped there
+                seen += 1
+    assert seen > 100
 
 
 @pytest.mark.parametrize("name", LISTS)

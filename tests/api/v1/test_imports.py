@@ -391,3 +391,11 @@ async def test_a_practice_s_own_admin_may_import_for_that_practice_only(house: H
     await send_ninjaone(admin, other, LAKEVIEW, status=404)
     member = await house.member(msp, Role.practice_member, organizations=[own])
     await send_ninjaone(member, own, LAKEVIEW, status=403)
+
+
+async def test_an_export_without_a_device_does_not_show_that_all_have_gone(house: House) -> None:
+    msp = await house.tenant()
+    practice = await house.organization(msp)
+    for document in ("hostname\nPC1\n", "hostname\n"):
+        await msp.make(f"/organizations/{practice}/imports", {"source": "csv", "document": document})
+    assert [each["stale_since"] for each in await msp.all("/devices")] == [None]

@@ -4,6 +4,7 @@ import asyncio
 import json
 import signal
 import sys
+from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
@@ -108,12 +109,8 @@ async def test_what_cannot_be_read_fails_and_says_why(house: House, runtime: Run
     assert await msp.all("/devices") == []
 
 
-async def test_after_a_kill_the_next_worker_goes_on_and_nothing_is_doubled(
-    house: House, runtime: Runtime, targets: Targets
-) -> None:
-    msp = await house.tenant()
-    practice = await practice_with_room(house, msp)
-    report = await send_table(msp, practice, table(4000))
+async def a_worker_is_killed(runtime: Runtime, targets: Targets, in_the_middle: Callable[[], Awaitable[bool]]) -> None:
+    """A worker in a process of its own, killed as soon as it stands in the middle of what there is to do."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", WORKER, cwd=ROOT, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
@@ -122,15 +119,25 @@ async def test_after_a_kill_the_next_worker_goes_on_and_nothing_is_doubled(
         settings = {"data_dir": str(runtime.settings.data_dir), "log_level": "error"}
         process.stdin.write(json.dumps({"settings": settings, "target": targets.app}, default=str).encode() + b"\n")
 
-        async def is_under_way() -> bool:
-            return (await msp.get_json(f"/imports/{report['id']}"))["rows_done"] > 0
-
-        await eventually(is_under_way, "the first batch is taken", within=60)
+        await eventually(in_the_middle, "the first batch is taken", within=60)
         process.send_signal(signal.SIGKILL)
     finally:
         if process.returncode is None:
             process.kill()
         await process.wait()
+
+
+async def test_after_a_kill_the_next_worker_goes_on_and_nothing_is_doubled(
+    house: House, runtime: Runtime, targets: Targets
+) -> None:
+    msp = await house.tenant()
+    practice = await practice_with_room(house, msp)
+    report = await send_table(msp, practice, table(4000))
+
+    async def is_under_way() -> bool:
+        return (await msp.get_json(f"/imports/{report['id']}"))["rows_done"] > 0
+
+    await a_worker_is_killed(runtime, targets, is_under_way)
     left = await msp.get_json(f"/imports/{report['id']}")
     assert left["status"] == "running"
     assert 0 < left["rows_done"] < 4000, "the kill came in the middle"
@@ -145,3 +152,31 @@ async def test_after_a_kill_the_next_worker_goes_on_and_nothing_is_doubled(
     assert [row["position"] for row in rows] == list(range(1, 4001))
     assert (await kinds_of_events(msp)).count("device.created") == 4000
     assert (await msp.get_json("/audit-log/verification"))["intact"]
+
+
+async def test_an_import_for_the_whole_account_bears_a_kill_as_well(house: House, runtime: Runtime, targets: Targets) -> None:
+    msp = await house.tenant()
+    practice, other = await practice_with_room(house, msp), await practice_with_room(house, msp)
+    for company, organization in (("Lakeview", practice), ("Harbor", other)):
+        await msp.make("/rmm-sites", {"source": "csv", "company": company, "organization_id": organization})
+    rows = [f"PC{n:05},{'Harbor' if n >= 3000 else 'Lakeview' if n else 'Nobody'}" for n in range(3500)]
+    document = "\n".join(["hostname,company", *rows, ""])
+    report = expect(await msp.post("/fleet-imports", {"source": "csv", "document": document}), 202)
+    path = f"/fleet-imports/{report['id']}"
+
+    async def is_under_way() -> bool:
+        return any(each["counts"] for each in (await msp.get_json(path))["imports"])
+
+    await a_worker_is_killed(runtime, targets, is_under_way)
+    left = await msp.get_json(path)
+    assert (left["status"], left["waiting"]) == ("running", 1)
+
+    async def is_over() -> bool:
+        return (await msp.get_json(path))["status"] == "completed"
+
+    async with working(runtime):
+        await eventually(is_over, "the import is finished", within=60)
+    done = await msp.get_json(path)
+    assert done["counts"] == {**done["counts"], "created": 3499, "skipped": 1, "updated": 0, "unchanged": 0, "duplicate": 0}
+    assert sorted(each["hostname"] for each in await msp.all("/devices")) == [f"PC{n:05}" for n in range(1, 3500)]
+    assert (await kinds_of_events(msp)).count("device.created") == 3499

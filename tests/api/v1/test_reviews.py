@@ -59,6 +59,28 @@ async def test_a_disagreement_that_ends_settles_itself(house: House) -> None:
     assert [each["status"] for each in await reviews_of(msp, practice)] == ["settled"]
 
 
+async def test_a_person_s_other_word_is_asked_at_once_and_a_mended_one_no_more(house: House) -> None:
+    msp = await house.tenant()
+    practice = await house.organization(msp)
+    await ninjaone(msp, practice, machine(1, "PC1"), volumes=(OPEN,))
+    device = await device_called(msp, "PC1")
+    path = f"/devices/{device['id']}"
+    expect(await msp.patch(path, {"name": "Chair 1", "encryption_at_rest": "volume"}), 200)
+    [review] = await reviews_of(msp, practice)
+    assert (review["status"], review["fact"], review["source"]) == ("open", "encryption_at_rest", "ninjaone")
+    assert (review["said"], review["used"]) == ({"person": "volume", "measured": "none"}, "volume")
+    await ninjaone(msp, practice, machine(1, "PC1"), volumes=(OPEN,))
+    assert len(await reviews_of(msp, practice)) == 1, "the tool says the same again"
+
+    expect(await msp.patch(path, {"encryption_at_rest": "none"}), 200)
+    assert [each["status"] for each in await reviews_of(msp, practice)] == ["settled"]
+    await ninjaone(msp, practice, machine(1, "PC1"), volumes=(SHUT,))
+    [other] = await reviews_of(msp, practice, status="open")
+    assert other["said"] == {"person": "none", "measured": "volume"}
+    expect(await msp.patch(path, {"encryption_at_rest": None}), 200)
+    assert await reviews_of(msp, practice, status="open") == [], "who says nothing disagrees with nobody"
+
+
 async def test_a_fact_is_confirmed_and_tells_how_it_came_about(house: House) -> None:
     msp = await house.tenant()
     practice = await house.organization(msp)
