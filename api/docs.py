@@ -1,4 +1,7 @@
-"""``/docs``: the contract to read and to try, with every asset served from here. No page of ours asks a CDN for code."""
+"""``/docs``: the contract to read and to try, with every asset served from here, and receivers of webhooks to begin with.
+
+No page of ours asks a CDN for code.
+"""
 
 import base64
 import hashlib
@@ -7,10 +10,11 @@ from importlib.resources import files
 
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 
 ASSETS = "/docs/assets"
+RECEIVERS = ("receiver.py", "receiver.ts")
 
 
 def add_docs(app: FastAPI) -> None:
@@ -29,6 +33,17 @@ def add_docs(app: FastAPI) -> None:
         )
         page.headers["content-security-policy"] = _policy(bytes(page.body).decode())
         return page
+
+    for name in RECEIVERS:
+        _show(app, name)
+
+
+def _show(app: FastAPI, name: str) -> None:
+    text = (files("api.receivers") / name).read_text(encoding="utf-8")
+
+    @app.get(f"/docs/receivers/{name}", include_in_schema=False)
+    async def receiver() -> PlainTextResponse:  # pyright: ignore[reportUnusedFunction]  the decorator has it
+        return PlainTextResponse(text)
 
 
 def _policy(page: str) -> str:

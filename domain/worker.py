@@ -104,6 +104,8 @@ the thousand are taken in heaps: the queue lets a fifth of a second pass between
 CHORE_LOCK = 0x62_69_74_65_77_69_6E_67
 """The advisory lock that the one worker holds which does the chores: "bitewing" in ASCII."""
 KEPT_LOG = timedelta(days=7)
+LOOK_AGAIN = timedelta(seconds=0.02)
+"""How soon to look for more jobs where some are left, or one is due in a moment."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ class Chore:
 class Pace:
     """How the worker goes about it. The defaults are for real life; tests are in a hurry."""
 
-    jobs_at_once: int = 64
+    jobs_at_once: int = 256
     """Mostly of webhooks, which do nothing but wait for their receivers."""
     look: timedelta = timedelta(seconds=2)
     """How often to look for jobs of killed workers. New jobs announce themselves."""
@@ -170,6 +172,7 @@ async def _work_on_one_connection(runtime: Runtime, stop: asyncio.Event, pace: P
     try:
         queue = Queries(AsyncpgDriver(connection))
         manager = QueueManager(queue)
+        manager.min_dequeue_poll_interval = LOOK_AGAIN
         for name, handler in duties.jobs.items():
             register = manager.entrypoint(
                 name, concurrency_limit=duties.at_once.get(name, 0), accepts_context=False, on_failure="hold"

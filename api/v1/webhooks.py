@@ -45,8 +45,14 @@ async def hear_event(
     ],
 ) -> None:
     """An event, signed as [Standard Webhooks](https://www.standardwebhooks.com) lays down. Answer with any 2xx within 15
-    seconds. Anything else is tried again over three days; 410 switches the endpoint off. Events may come twice, and in
-    another order: go by ``sequence``."""
+    seconds. Anything else is tried again over three days; 410 switches the endpoint off.
+
+    Order is not promised: events may come twice, several at once, and in another order than they happened, most of all when
+    one was tried again. Drop what you have seen by its ``webhook-id``. ``sequence`` counts up in the order in which a
+    tenant's changes were made for good: take nothing over that is older than the last you know of the same ``subject``, or
+    fetch the subject, which is always right. It may have gaps for you, because you do not hear every event;
+    ``GET /events?after=`` has them all in order. Receivers that do all this:
+    [in Python](/docs/receivers/receiver.py), [in TypeScript](/docs/receivers/receiver.ts)."""
 
 
 class PublicKeyOut(BaseModel):
