@@ -18,6 +18,10 @@ from domain.settings import Settings
 from domain.tenancy import Actor, TenantSession, Wall
 
 READ_ONLY = "SET TRANSACTION READ ONLY; "
+NOT_WAITING_FOR_THE_DISK = "synchronous_commit = off"
+"""For what a job does and would do again. When the database breaks down, the last half second of such commits may be lost,
+but never one without all that were made after it: so the end of a job is lost before, or with, what the job has done, and
+another worker does it again. A request of a customer always waits, for nobody would repeat it."""
 
 
 class WalledConnection(asyncpg.Connection):  # pyright: ignore[reportMissingTypeArgument]  subscriptable in the stubs only
@@ -78,8 +82,12 @@ class Database:
         await self.engine.dispose()
 
     @asynccontextmanager
-    async def inside(self, wall: Wall, *, read_only: bool = False) -> AsyncGenerator[AsyncConnection]:
+    async def inside(
+        self, wall: Wall, *, read_only: bool = False, may_be_repeated: bool = False
+    ) -> AsyncGenerator[AsyncConnection]:
         """A pooled connection whose transactions open inside ``wall``.
+
+        Those that ``may_be_repeated`` commit without waiting for the disk: see :data:`NOT_WAITING_FOR_THE_DISK`.
 
         Whoever is cancelled half-way leaves a connection of which nobody knows what it is in: perhaps a transaction inside
         his wall. Such a connection is closed, never handed to the next.
@@ -88,6 +96,8 @@ class Database:
             driver = (await connection.get_raw_connection()).driver_connection
             assert isinstance(driver, WalledConnection)
             opening = (READ_ONLY if read_only else "") + wall.opening()
+            if may_be_repeated:
+                opening += f" SET LOCAL {NOT_WAITING_FOR_THE_DISK};"
             driver.opening = opening if self._one_message else ""
             sound = False
             try:
@@ -112,10 +122,11 @@ async def tenant_session(
     *,
     actor: Actor,
     read_only: bool = False,
+    may_be_repeated: bool = False,
     context: Mapping[str, Any] | None = None,
 ) -> AsyncGenerator[TenantSession]:
     """The only place that commits. What the block raises rolls back; what it returns is written with its events."""
-    async with database.inside(wall, read_only=read_only) as connection:
+    async with database.inside(wall, read_only=read_only, may_be_repeated=may_be_repeated) as connection:
         session = TenantSession(connection, wall=wall, actor=actor, context=context or {}, keyring=database.keyring)
         async with session, session.begin():
             yield session

@@ -22,6 +22,7 @@ from pgqueuer.qm import QueueManager
 from pgqueuer.queries import Queries
 
 from domain import audit_exports, audit_partitions
+from domain.database import NOT_WAITING_FOR_THE_DISK
 from domain.inventory import fleet_importing, import_jobs
 from domain.inventory.rmm import pulling
 from domain.jobs import (
@@ -170,6 +171,7 @@ def _all_duties(more: Duties | None) -> Duties:
 async def _work_on_one_connection(runtime: Runtime, stop: asyncio.Event, pace: Pace, duties: Duties) -> None:
     connection = await runtime.database.connect()
     try:
+        await connection.execute(f"SET {NOT_WAITING_FOR_THE_DISK}")
         queue = Queries(AsyncpgDriver(connection))
         manager = QueueManager(queue)
         manager.min_dequeue_poll_interval = LOOK_AGAIN

@@ -24,7 +24,8 @@ async def fan_out(runtime: Runtime, payload: Mapping[str, Any]) -> None:
     piece by piece; one that is cut short begins again from the start, and what is there already stays as it is."""
     first, last = payload["after_sequence"], payload["up_to_sequence"]
     for start in range(first, last, EVENTS_AT_ONCE):
-        async with tenant_session(runtime.database, Wall(UUID(payload["tenant_id"])), actor=SYSTEM) as session:
+        wall = Wall(UUID(payload["tenant_id"]))
+        async with tenant_session(runtime.database, wall, actor=SYSTEM, may_be_repeated=True) as session:
             end = min(start + EVENTS_AT_ONCE, last)
             await deliveries.fan_out(session, after_sequence=start, up_to_sequence=end)
     await listening.catch_up(runtime, UUID(payload["tenant_id"]))

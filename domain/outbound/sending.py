@@ -118,7 +118,7 @@ async def send(runtime: Runtime, payload: Mapping[str, Any]) -> None:
     current: Round | None = None
     try:
         while True:
-            async with tenant_session(runtime.database, wall, actor=SYSTEM) as session:
+            async with tenant_session(runtime.database, wall, actor=SYSTEM, may_be_repeated=True) as session:
                 endpoint = await session.fetch(WebhookEndpoint, endpoint_id, lock=True)
                 if current is not None:
                     await _record(session, runtime, endpoint, current.made)

@@ -16,6 +16,7 @@ from tests.bench.evaluation import bench_one, bench_portfolio
 from tests.bench.imports import bench_imports
 from tests.bench.lists import bench_lists
 from tests.bench.report import bench_report
+from tests.bench.webhooks import bench_webhooks
 
 
 async def main() -> None:
@@ -31,6 +32,7 @@ async def main() -> None:
             bench_one(),
             await bench_portfolio(settings),
             *bench_report(),
+            *await bench_webhooks(settings),
         ]
     finally:
         shutil.rmtree(data_dir, ignore_errors=True)
