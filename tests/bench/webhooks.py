@@ -37,7 +37,7 @@ POLICY = EgressPolicy(allow_http=True, allow_loopback=True)
 Row = tuple[str, str, str, str, str]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Thing:
     """What the events of a bench happen to."""
 

@@ -14,7 +14,7 @@ from tests.house.full import FullHouse, build
 from tests.house.operations import Operation, each_operation, resolved
 from tests.makers import House
 
-ENDS = frozenset({"archived", "revoked", "released"})
+ENDS = frozenset({"archived", "ended", "released", "revoked"})
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -26,7 +26,7 @@ async def own(http: httpx.AsyncClient, runtime: Runtime) -> FullHouse:
 NOT_HERE = {
     "change_member": "the only owner stays one; test_members.py changes seats",
     "change_quote": "the quote of a full house is accepted; tests/billing changes drafts",
-    "end_session": "a key has no session; test_sessions.py ends them",
+    "sign_out": "a key has no session; test_sessions.py signs out",
     "remove_factor": "an owner with a key has no factor; test_mfa.py removes them",
     "remove_member": "the only owner stays; test_members.py ends seats",
     "take_invitation_back": "the one of a full house is accepted; test_members.py takes others back",
