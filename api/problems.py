@@ -279,6 +279,11 @@ async def _driver_error(request: Request, error: Exception) -> JSONResponse:
     return await unexpected(request, error)
 
 
+async def refused(request: Request, error: DomainError) -> JSONResponse:
+    """A refusal that is answered and not raised, because what the refused attempt leaves behind is kept."""
+    return await _domain_error(request, error)
+
+
 def refused_sign_in(request: Request) -> JSONResponse:
     """A refusal that is answered and not raised, because what the refused attempt leaves behind is kept."""
     error = errors.Unauthenticated("This e-mail address and this password do not belong together.", code="not_signed_in")

@@ -4,13 +4,14 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 
 from api.door import DoorRoute, Inside, inside_even_withheld, inside_of
 from api.pages import Page, Paged, page_of
+from api.problems import refused
 from api.v1.sessions import TokenOut, session_out
-from domain.errors import NotFound
+from domain.errors import Invalid, NotFound
 from domain.people import mfa
 from domain.people.second_factors import FactorKind, SecondFactor
 
@@ -66,10 +67,13 @@ async def _this_factor(request: Request, mfa_factor_id: str) -> SecondFactor:
     return await mfa.factor_of(inside.session, identifier)
 
 
-@router.post("/sessions/mfa", status_code=201)
-async def show_factor(by: Whoever, fields: mfa.ShownFields) -> TokenOut:
+@router.post("/sessions/mfa", status_code=201, response_model=TokenOut)
+async def show_factor(by: Whoever, request: Request, fields: mfa.ShownFields) -> TokenOut | Response:
     """Show a second factor: a code, a recovery code or a passkey. Go on with the new token; the old one is refused."""
-    row, token = await mfa.show(by.session, fields, by.runtime)
+    done = await mfa.show(by.session, fields, by.runtime)
+    if isinstance(done, Invalid):
+        return await refused(request, done)
+    row, token = done
     return TokenOut(token=token, session=session_out(row))
 
 

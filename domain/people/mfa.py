@@ -133,8 +133,9 @@ async def challenge_passkeys(session: TenantSession, runtime: Runtime) -> Any:
     return options
 
 
-async def show(session: TenantSession, fields: ShownFields, runtime: Runtime) -> tuple[Session, str]:
-    """Show a second factor: the session may do what its member may, under a new token."""
+async def show(session: TenantSession, fields: ShownFields, runtime: Runtime) -> tuple[Session, str] | Invalid:
+    """Show a second factor: the session may do what its member may, under a new token. A refusal is given and not raised,
+    because the trail keeps it."""
     said = [name for name in ("code", "recovery_code", "credential") if getattr(fields, name) is not None]
     row, person = await _who(session)
     if len(said) != 1:
@@ -149,7 +150,8 @@ async def show(session: TenantSession, fields: ShownFields, runtime: Runtime) ->
         assert fields.credential is not None
         right = passkeys.answers(runtime.settings, known, fields.credential, _challenge(row))
     if not right:
-        raise Invalid.one(f"/{said[0]}", "wrong", _WRONG)
+        emit(session, "member.mfa_refused", await session.fetch(Member, row.member_id), {"shown": said[0]})
+        return Invalid.one(f"/{said[0]}", "wrong", _WRONG)
     await runtime.attempts.forgive(spent)
     row.challenge = None
     return row, await _shown(session, row)

@@ -129,6 +129,8 @@ async def test_recovery_codes_work_once_each(house: House) -> None:
     assert (await back.get("/organizations")).status_code == 200
     again = await house.signed_in(owner)
     assert (await again.post("/sessions/mfa", {"recovery_code": codes[3]})).status_code == 422
+    [refused] = [each for each in await owner.all("/audit-log") if each["kind"] == "member.mfa_refused"]
+    assert (refused["subject_id"], refused["changes"]) == (str(owner.member_id), {"shown": "recovery_code"})
     fresh = (await signed_in.make("/me/recovery-codes", {}))["recovery_codes"]
     assert (await again.post("/sessions/mfa", {"recovery_code": codes[4]})).status_code == 422, "the old ten are gone"
     assert (await again.post("/sessions/mfa", {"recovery_code": fresh[0]})).status_code == 201
