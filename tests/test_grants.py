@@ -21,7 +21,7 @@ from tests.makers import PASSWORD, Caller, House, expect
 T = TypeVar("T")
 Reach = frozenset[str] | None
 SCOPES = ("members:write", "api_keys:write", "service_accounts:write", "service_accounts:read", "devices:read", "billing:read")
-GIVEN_ROLES = (Role.admin, Role.technician, Role.auditor, Role.billing)
+GIVEN_ROLES = (Role.owner, Role.admin, Role.technician, Role.auditor, Role.billing)
 
 
 @dataclass
@@ -85,6 +85,11 @@ def both(one: Reach, other: Reach) -> Reach:
     return one & other
 
 
+def as_reach(organization_ids: list[str] | None) -> Reach:
+    """As an answer says it: a narrowed giver who names nothing hands on what they have."""
+    return None if organization_ids is None else frozenset(organization_ids)
+
+
 def within(one: Reach, other: Reach) -> bool:
     return other is None or (one is not None and one <= other)
 
@@ -96,8 +101,8 @@ async def test_nobody_gains_more_than_was_given(house: House) -> None:
         run_state_machine_as_test(
             lambda: Grants(World(house, loop)),  # pyright: ignore[reportArgumentType]  whatever makes a machine will do
             settings=settings(
-                max_examples=5,
-                stateful_step_count=14,
+                max_examples=6,
+                stateful_step_count=25,
                 deadline=None,
                 database=None,
                 derandomize=True,
@@ -130,10 +135,20 @@ class Grants(RuleBasedStateMachine):
         self.practices = {"all": None, "one": [one], "other": [other]}
         seat = Seat(str(owner.member_id), frozenset(map(str, ROLES[Role.owner])), None)
         self.credentials = [Credential(owner, seat), Credential(await self.world.house.signed_in(owner), seat)]
+        # From the first step on there are some who have less, and may yet give: of theirs, and no more.
+        await self._invite(self.credentials[0], Role.admin, self.practices["one"])
+        await self._make_key(self.credentials[0], {"members:write", "api_keys:write"}, None)
+        await self._make_key(self.credentials[2], {"members:write", "service_accounts:write"}, self.practices["one"])
 
     def _by(self, number: int) -> Credential:
         alive = [each for each in self.credentials if each.alive]
         return alive[number % len(alive)]
+
+    def _seat(self, number: int) -> Seat:
+        """Anybody's but the first owner's, whom nobody could send away."""
+        others = [each.seat for each in self.credentials[2:] if each.alive and each.seat is not self.credentials[0].seat]
+        assume(others)
+        return others[number % len(others)]
 
     @rule(number=st.integers(0, 20), role=st.sampled_from(GIVEN_ROLES), narrowing=narrowings)
     def invite(self, number: int, role: Role, narrowing: str) -> None:
@@ -146,7 +161,7 @@ class Grants(RuleBasedStateMachine):
         permissions = frozenset(map(str, ROLES[role]))
         if answer.status_code != 201:
             return
-        reach = frozenset(answer.json()["organization_ids"]) if answer.json()["organization_ids"] is not None else None
+        reach = as_reach(answer.json()["organization_ids"])
         self._was_theirs_to_give(by, permissions, reach, needs="members:write")
         [letter] = await letters_to(self.world.house.runtime, email, tenant_id=by.caller.tenant_id)
         acceptance = {"token": token_in(letter), "name": "Somebody", "password": PASSWORD}
@@ -159,7 +174,11 @@ class Grants(RuleBasedStateMachine):
     def make_key(self, number: int, scopes: set[str], narrowing: str) -> None:
         by, given = self._by(number), self.practices[narrowing]
         assume(by.account is None)
-        answer = self.world.run(by.caller.post("/api-keys", {"name": "k", "scopes": sorted(scopes), "organization_ids": given}))
+        self.world.run(self._make_key(by, scopes, given))
+
+    async def _make_key(self, by: Credential, scopes: set[str], given: list[str] | None) -> None:
+        said = {"name": "k", "scopes": sorted(scopes), "organization_ids": given}
+        answer = await by.caller.post("/api-keys", said)
         if answer.status_code == 201:
             made = answer.json()
             permissions = frozenset(scopes) or by.permissions
@@ -176,7 +195,7 @@ class Grants(RuleBasedStateMachine):
         answer = self.world.run(by.caller.post("/service-accounts", said))
         if answer.status_code != 201:
             return
-        reach = frozenset(given) if given is not None else None
+        reach = as_reach(answer.json()["organization_ids"])
         self._was_theirs_to_give(by, frozenset(scopes), both(reach, by.reaches), needs="service_accounts:write")
         account = Account(answer.json()["id"], by.seat, frozenset(scopes), reach)
         made = self.world.run(by.caller.post(f"/service-accounts/{account.id}/api-keys", {"name": "Key"}))
@@ -186,18 +205,18 @@ class Grants(RuleBasedStateMachine):
 
     @rule(number=st.integers(0, 20), whom=st.integers(0, 20), role=st.sampled_from(GIVEN_ROLES), narrowing=narrowings)
     def change_seat(self, number: int, whom: int, role: Role, narrowing: str) -> None:
-        by, seat, given = self._by(number), self._by(whom).seat, self.practices[narrowing]
+        by, seat, given = self._by(number), self._seat(whom), self.practices[narrowing]
         had = (seat.permissions, seat.reach)
         answer = self.world.run(by.caller.patch(f"/members/{seat.id}", {"role": role.value, "organization_ids": given}))
         if answer.status_code == 200:
-            reach = frozenset(given) if given is not None else None
+            reach = as_reach(answer.json()["organization_ids"])
             self._was_theirs_to_give(by, frozenset(map(str, ROLES[role])), reach, needs="members:write")
             self._was_theirs_to_give(by, had[0], had[1], needs="members:write")
             seat.permissions, seat.reach = frozenset(map(str, ROLES[role])), reach
 
     @rule(number=st.integers(0, 20), whom=st.integers(0, 20))
     def remove(self, number: int, whom: int) -> None:
-        by, seat = self._by(number), self._by(whom).seat
+        by, seat = self._by(number), self._seat(whom)
         if self.world.run(by.caller.delete(f"/members/{seat.id}")).status_code == 204:
             self._was_theirs_to_give(by, seat.permissions, seat.reach, needs="members:write")
             seat.seated = False
@@ -216,5 +235,4 @@ class Grants(RuleBasedStateMachine):
                 continue
             said = expect(answer, 200)
             assert frozenset(said["permissions"]) <= each.may
-            reach = said["organization_ids"]
-            assert within(None if reach is None else frozenset(reach), each.reaches)
+            assert within(as_reach(said["organization_ids"]), each.reaches)
