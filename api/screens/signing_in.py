@@ -75,8 +75,10 @@ async def show_factor_on_page(request: Request) -> Response:
         async with visit(request, sent) as by:
             if await signed_in(by.session, by.browser) is None:
                 return _again(by)
-            _, token = await mfa.show(by.session, _shown(form), runtime)
-        return by.browser.keep(_again(by), token)
+            shown = await mfa.show(by.session, _shown(form), runtime)
+            if isinstance(shown, Invalid):
+                return await _second_factor_page(by, runtime, fault=_WRONG_FACTOR)
+        return by.browser.keep(_again(by), shown[1])
     except (Invalid, Conflict, ValidationError):
         async with visit(request, sent) as by:
             await signed_in(by.session, by.browser)
