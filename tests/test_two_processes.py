@@ -1,7 +1,6 @@
 """Two real processes on one database: what ends a right in one of them is heard by the other, which had remembered it.
 
-Each remembers a credential for a minute, so an answer of 401 well before that was heard and not waited for. How long it
-takes is measured by ``make bench``.
+Each remembers a credential for a minute, so an answer of 401 well before that was heard and not waited for.
 """
 
 import asyncio

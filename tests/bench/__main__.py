@@ -13,6 +13,7 @@ from domain.runtime import database_targets
 from domain.settings import load_settings
 from migrations import migrate
 from tests.bench.evaluation import bench_one, bench_portfolio
+from tests.bench.faults import bench_faults
 from tests.bench.imports import bench_imports
 from tests.bench.lists import bench_lists
 from tests.bench.report import bench_report
@@ -33,6 +34,7 @@ async def main() -> None:
             await bench_portfolio(settings),
             *bench_report(),
             *await bench_webhooks(settings),
+            await bench_faults(settings),
         ]
     finally:
         shutil.rmtree(data_dir, ignore_errors=True)

@@ -74,7 +74,7 @@ async def bench_webhooks(settings: Settings) -> list[Row]:
     async with (
         database_targets(settings) as targets,
         open_runtime(settings, targets) as runtime,
-        _receiver() as far,
+        receiver() as far,
     ):
         with _workers(settings):
             return [await _through_the_outbox(runtime, far), await _delay(runtime, far), await _one_is_dead(runtime, far)]
@@ -182,7 +182,7 @@ async def _happen(runtime: Runtime, tenant_id: UUID, count: int) -> None:
 
 
 @asynccontextmanager
-async def _receiver() -> AsyncGenerator[Far]:
+async def receiver() -> AsyncGenerator[Far]:
     process = subprocess.Popen([sys.executable, "-m", "tests.bench.receiving"], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
