@@ -30,7 +30,7 @@ async def bench_faults(settings: Settings, *, seconds: float = SECONDS) -> Row:
         **os.environ,
         "BITEWING_DATA_DIR": str(settings.data_dir),
         "BITEWING_PORT": str(settings.port),
-        "BITEWING_LOG_LEVEL": "critical",
+        "BITEWING_LOG_LEVEL": "error",
         "BITEWING_WEBHOOK_ALLOW_HTTP": "true",
         "BITEWING_WEBHOOK_ALLOW_LOOPBACK": "true",
     }

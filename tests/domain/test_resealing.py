@@ -14,8 +14,8 @@ from domain.tables import TABLES
 from domain.tenancy import SYSTEM, Wall
 from tests.makers import House, expect, make_connection, make_webhook_endpoint
 
-HOLDS_NONE = {"sealed_at", "sealed_sha256", "sealed_assessment_id"}
-"""Columns about analyses that were sealed by a signature."""
+HOLDS_NONE = {"sealed_at", "sealed_sha256", "sealed_assessment_id", "secret_fingerprint"}
+"""Columns about analyses that were sealed by a signature, and of secrets that are only compared."""
 
 
 HELD = (
