@@ -165,7 +165,9 @@ class Table:
         await self.look(me)
         name = ITEMS.get("/" + call.operation.path.rsplit("/", 1)[-1])
         if call.operation.method == "POST" and answer.status_code == 201 and name:
-            me.known[name].append(answer.json()["id"])
+            made = answer.json()
+            # What is shown once stands beside the thing itself.
+            me.known[name].append(made["id"] if "id" in made else made[name.removesuffix("_id")]["id"])
 
 
 async def test_no_sequence_of_calls_passes_the_wall(house: House, targets: Targets) -> None:
