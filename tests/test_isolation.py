@@ -188,6 +188,7 @@ async def test_no_sequence_of_calls_passes_the_wall(house: House, targets: Targe
     # What earlier sequences made stays, so a sequence cannot be played again in the same world: nothing to shrink.
     @settings(
         max_examples=15,
+        derandomize=True,  # the machine that decides must not find what nobody can find again
         phases=[Phase.generate],
         deadline=None,
         database=None,
