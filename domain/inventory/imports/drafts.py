@@ -119,6 +119,7 @@ REJECTED: Mapping[str, str] = {
     "not_an_object": "The record is not a JSON object.",
     "repeated_header": "The row repeats the heading.",
     "too_deep": "The record is nested deeper than any device record is.",
+    "unreadable_bytes": "A byte in this row is no text in any encoding known here; save the file as CSV in UTF-8.",
     "unclosed_quote": "A quote opens in this row and is never closed.",
 }
 SKIPPED: Mapping[str, str] = {

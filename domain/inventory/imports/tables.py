@@ -7,6 +7,7 @@ breaks.
 import codecs
 import csv
 import io
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -17,6 +18,8 @@ from domain.inventory.imports.normal_form import Rejected, UnreadableImport
 from domain.inventory.imports.texts import clean
 from domain.inventory.patient_data import HEAD_LENGTH, IMAGES, Kind, sniff
 
+_UNREADABLE = re.compile("[\udc80-\udcff]")
+"""A byte that is in no encoding, as Python keeps it (PEP 383)."""
 csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
 """The module's own limit would end the reading of a file; here cells are cut, and the file as a whole is limited."""
 
@@ -51,11 +54,15 @@ def read_table(data: bytes, *, part: str) -> Table:
     delimiter = declared or _delimiter_of(text)
     records = _records(text, delimiter)
     heading = next((cells for cells, _ in records if not _is_blank(cells)), list[str]())
+    if any(_UNREADABLE.search(cell) for cell in heading):
+        raise _in_no_known_encoding(part)
     headings = [clean(cell).text for cell in heading]
     rows: list[Row] = []
     faulty: list[Rejected] = []
     for number, (cells, closed) in enumerate(records, start=2):
-        if not closed:
+        if any(_UNREADABLE.search(cell) for cell in cells):
+            faulty.append(rejected(number, "unreadable_bytes", part=part))
+        elif not closed:
             faulty.append(rejected(number, "unclosed_quote", part=part))
         elif _is_blank(cells):
             continue
@@ -96,18 +103,34 @@ def _decoded(data: bytes, *, part: str) -> tuple[str, str]:
     try:
         return data.decode("utf-8"), "utf-8"
     except UnicodeDecodeError:
-        return _decode(data, "windows-1252", part=part), "windows-1252"
+        pass
+    try:
+        return data.decode("windows-1252"), "windows-1252"
+    except UnicodeDecodeError:
+        return _mostly_utf_8(data, part=part), "utf-8"
+
+
+def _mostly_utf_8(data: bytes, *, part: str) -> str:
+    """A few damaged lines are rejected as rows, each byte of them standing for itself; more of them are another encoding."""
+    text = data.decode("utf-8", "surrogateescape")
+    lines = text.splitlines()
+    damaged = sum(_UNREADABLE.search(line) is not None for line in lines)
+    if damaged * 10 > len(lines):
+        raise _in_no_known_encoding(part)
+    return text
 
 
 def _decode(data: bytes, codec: str, *, part: str) -> str:
     try:
         return data.decode(codec)
     except UnicodeDecodeError as fault:
-        raise UnreadableImport(
-            "wrong_encoding",
-            f"The file ({part}) is in no encoding known here; save it as CSV in UTF-8.",
-            pointer=f"/{part}",
-        ) from fault
+        raise _in_no_known_encoding(part) from fault
+
+
+def _in_no_known_encoding(part: str) -> UnreadableImport:
+    return UnreadableImport(
+        "wrong_encoding", f"The file ({part}) is in no encoding known here; save it as CSV in UTF-8.", pointer=f"/{part}"
+    )
 
 
 def _delimiter_of(text: str) -> str:

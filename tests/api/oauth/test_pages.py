@@ -9,7 +9,6 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx
-import pytest
 from playwright.async_api import Page
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -17,13 +16,11 @@ from api.app import build
 from domain.runtime import Runtime
 from tests.api.oauth.partner import CALLBACK, Partner, answer_in, browser_of, partner_of
 from tests.api.oauth.spa import portal
-from tests.api.screens.browser import CHROMIUM, browsing, faults, serving
+from tests.api.screens.browser import NEEDS_CHROMIUM, browsing, faults, serving
 from tests.api.v1.test_members import easy_going, joined
 from tests.api.v1.test_mfa import enrolled, let_time_pass
 from tests.authenticator import Authenticator
 from tests.makers import PASSWORD, Caller, House, expect, make_device, make_oauth_client
-
-NEEDS_CHROMIUM = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed here; .ci/run installs it")
 
 
 async def test_the_member_is_asked_in_words_and_says_yes_or_no(house: House) -> None:

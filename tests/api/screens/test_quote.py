@@ -7,8 +7,7 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from tests.api.screens.browser import browsing, faults, serving
-from tests.api.screens.test_respond import NEEDS_CHROMIUM
+from tests.api.screens.browser import NEEDS_CHROMIUM, browsing, faults, serving
 from tests.makers import Caller, House
 
 ADA = {"do": "accept", "name": "Dr. Ada Reyes", "title": "Owner"}

@@ -3,17 +3,14 @@
 import re
 
 import httpx
-import pytest
 from fastapi import FastAPI
 
 from domain.runtime import Targets
 from domain.settings import load_settings
-from tests.api.screens.browser import CHROMIUM, browsing, faults, serving
+from tests.api.screens.browser import NEEDS_CHROMIUM, browsing, faults, serving
 from tests.api.v1.test_topic_links import ASKED, as_superuser, shared
 from tests.api.v1.test_topics import topic_of
 from tests.makers import House, make_document, make_topic_link
-
-NEEDS_CHROMIUM = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed here; .ci/run installs it")
 
 
 async def post(house: House, token: str, **fields: str) -> httpx.Response:

@@ -40,7 +40,22 @@ def test_encodings(codec: str, name: str) -> None:
     assert only(parsed).site == "Zahnärzte"
 
 
-@pytest.mark.parametrize("data", [b"\xff\xfeH\x00o", b"Hostname\n\x81\x8d\n", b"\xff\xfe\x00\x00ab"])
+def test_a_damaged_byte_costs_its_row_and_not_the_rest_of_the_file() -> None:
+    lines = [f"PC{number},Zahnärzte".encode() for number in range(2, 40)]
+    lines[5] = b"PC7,Zahn\x81rzte"
+    parsed = table(b"Hostname,Site\n" + b"\n".join(lines))
+    assert rejections(parsed) == [(7, "unreadable_bytes")]
+    assert {device.site for device in parsed.rows} == {"Zahnärzte"}
+    assert len(parsed.rows) == len(lines) - 1
+
+
+MANY = b"\nPC1" * 40
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"\xff\xfeH\x00o", b"Hostname\n\x81\x8d\n", b"\xff\xfe\x00\x00ab", b"Host\x81name" + MANY, b"\nHost\x81name" + MANY],
+)
 def test_bytes_in_no_encoding_are_refused(data: bytes) -> None:
     with pytest.raises(UnreadableImport) as refusal:
         table(data)

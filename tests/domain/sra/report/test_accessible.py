@@ -2,25 +2,21 @@
 
 import io
 import itertools
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pypdf
-import pytest
 from pypdf.generic import ArrayObject, DictionaryObject
 
 from domain.sra.report.html import render_html
 from domain.sra.report.pdf import render_pdf
 from domain.sra.report.rows import Brand, Logo
+from tests.api.screens.browser import CHROMIUM, NEEDS_CHROMIUM, RULES
 from tests.domain.sra.report.sample import empty, lakeview, sealed
 from tests.domain.sra.report.test_dataset import PNG
 
-CHROMIUM = shutil.which("chromium")
-RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 
-
-@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed here; .ci/run installs it")
+@NEEDS_CHROMIUM
 def test_axe_finds_nothing_against_the_page() -> None:
     """WCAG 2.2 AA: a draft, a sealed report with a logo, and an empty one; on a wide screen and a narrow one."""
     from axe_playwright_python.sync_playwright import Axe  # pyright: ignore[reportMissingTypeStubs]  it ships none
