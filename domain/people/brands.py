@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from sqlmodel import Field
 
 from domain.errors import Fault, Invalid
-from domain.sra.report.rows import Logo
+from domain.sra.report.brand import Logo
 from domain.tenancy import Fields
 
 LEAST_CONTRAST = 4.5

@@ -14,9 +14,9 @@ from pydantic import model_validator
 
 from domain.inventory.map import NetworkMap
 from domain.sra.levels import RISK_LEVEL, Level
+from domain.sra.report.brand import Brand
 from domain.sra.report.rows import (
     Asset,
-    Brand,
     Change,
     CitedLaw,
     CollectionEntry,

@@ -15,6 +15,7 @@ from domain.sra.findings import Finding, FindingStatus, Treatment
 from domain.sra.levels import Level
 from domain.sra.readiness import Parameter, Profile
 from domain.sra.report import rows
+from domain.sra.report.brand import Brand, Logo
 from domain.sra.report.dataset import Method
 from domain.sra.report.traces import Traces
 from domain.sra.world import World
@@ -27,14 +28,14 @@ STATEMENTS: Mapping[str, str] = {
 }
 
 
-def brand(tenant: Tenant) -> rows.Brand:
+def brand(tenant: Tenant) -> Brand:
     """The tenant's name, colour and logo, as they were checked when they were set; one that cannot be printed is left out."""
     colour, logo = tenant.brand.get("colour"), tenant.brand.get("logo")
     valid = isinstance(colour, str) and len(colour) == 7 and colour.startswith("#")
-    return rows.Brand(
+    return Brand(
         name=tenant.brand.get("name") or tenant.name,
         colour=colour if valid else None,
-        logo=rows.Logo(base64=logo["base64"], description=logo["description"]) if logo else None,
+        logo=Logo(base64=logo["base64"], description=logo["description"]) if logo else None,
     )
 
 

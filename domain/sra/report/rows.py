@@ -4,10 +4,8 @@ Nothing here is a float, every time is UTC, and ``None`` always means that nobod
 two is said where it is printed.
 """
 
-import base64
-import binascii
 import datetime
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
@@ -17,15 +15,10 @@ from pydantic import (
     Field,
     SerializerFunctionWrapHandler,
     model_serializer,
-    model_validator,
 )
 
 from domain.inventory.map import OsSupport
 from domain.sra.levels import Level
-from domain.sra.report.pictures import picture_size
-
-LARGEST_LOGO = 600_000  # bytes
-MOST_PIXELS = 4_000  # along either side: a small file can unpack to gigabytes
 
 
 def _in_utc(moment: datetime.datetime) -> datetime.datetime:
@@ -48,38 +41,6 @@ class Row(BaseModel):
     def _without_empty_later_fields(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         written: dict[str, Any] = write(self)
         return {name: value for name, value in written.items() if name not in self.LATER or value not in (None, [], {}, ())}
-
-
-class Logo(Row):
-    """A PNG or JPEG in base64, checked here so that a broken file can never break a report."""
-
-    base64: str
-    description: str
-
-    @model_validator(mode="after")
-    def _is_a_picture(self) -> Self:
-        try:
-            content = base64.b64decode(self.base64, validate=True)
-        except binascii.Error:
-            raise ValueError("the logo is not valid base64") from None
-        if len(content) > LARGEST_LOGO:
-            raise ValueError(f"the logo has {len(content)} bytes; {LARGEST_LOGO} are allowed")
-        _, width, height = picture_size(content)
-        if not 1 <= width <= MOST_PIXELS or not 1 <= height <= MOST_PIXELS:
-            raise ValueError(f"the logo measures {width} x {height} pixels; up to {MOST_PIXELS} each way are allowed")
-        return self
-
-    @property
-    def content(self) -> bytes:
-        return base64.b64decode(self.base64)
-
-
-class Brand(Row):
-    """Whose name and colour the report wears: the tenant's."""
-
-    name: str
-    colour: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")] | None = None
-    logo: Logo | None = None
 
 
 class Location(Row):

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from domain.sra.levels import Level, risk_level
+from domain.sra.report.brand import Brand
 from domain.sra.report.dataset import Method, ReportData
 from domain.sra.report.rows import (
     Acceptance,
     Answer,
     Asset,
-    Brand,
     Change,
     CitedLaw,
     CollectionEntry,

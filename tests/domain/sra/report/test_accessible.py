@@ -8,9 +8,9 @@ from typing import Any
 import pypdf
 from pypdf.generic import ArrayObject, DictionaryObject
 
+from domain.sra.report.brand import Brand, Logo
 from domain.sra.report.html import render_html
 from domain.sra.report.pdf import render_pdf
-from domain.sra.report.rows import Brand, Logo
 from tests.api.screens.browser import CHROMIUM, NEEDS_CHROMIUM, RULES
 from tests.domain.sra.report.sample import empty, lakeview, sealed
 from tests.domain.sra.report.test_dataset import PNG

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from domain.sra.levels import Level
+from domain.sra.report.brand import Brand, Logo
 from domain.sra.report.dataset import Method, ReportData, SealBroken, canonical_json, sha256
-from domain.sra.report.rows import Brand, Logo, Seal
+from domain.sra.report.rows import Seal
 from tests.domain.sra.report.sample import NOW, empty, lakeview, sealed
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="

@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 
 import pytest
 
+from domain.sra.report.brand import Brand, Logo
 from domain.sra.report.html import POLICY, render_html, tag
-from domain.sra.report.rows import Brand, Logo
 from tests.domain.sra.report.sample import empty, lakeview, sealed
 from tests.domain.sra.report.test_dataset import PNG
 from tests.domain.sra.report.typed_text import NASTY, marked

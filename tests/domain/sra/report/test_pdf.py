@@ -10,10 +10,10 @@ from typing import Any
 import pypdf
 import pytest
 
+from domain.sra.report.brand import Brand, Logo
 from domain.sra.report.dataset import ReportData, SealBroken
 from domain.sra.report.fonts import printable
 from domain.sra.report.pdf import render_pdf
-from domain.sra.report.rows import Brand, Logo
 from tests.domain.sra.report.sample import empty, lakeview, large, sealed
 from tests.domain.sra.report.test_dataset import PNG
 from tests.domain.sra.report.typed_text import NASTY, marked
