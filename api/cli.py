@@ -107,7 +107,8 @@ def restore(path: Annotated[Path, typer.Argument(help="What 'backup' wrote.")]) 
 @app.command()
 def openapi(path: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("openapi/v1.json")) -> None:
     """Write the contract."""
-    from api.openapi import as_text, contract_of_the_program  # noqa: PLC0415
+    from api.app import contract_of_the_program  # noqa: PLC0415
+    from api.openapi import as_text  # noqa: PLC0415
 
     try:
         path.write_text(as_text(contract_of_the_program()), encoding="utf-8")

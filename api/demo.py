@@ -10,7 +10,6 @@ import secrets
 import sys
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.resources import files
 from typing import Any
@@ -20,7 +19,7 @@ import httpx
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from api.demo_account import print_account
+from api.demo_account import Account, print_account
 from api.demo_official import NAME as OFFICIAL
 from api.demo_official import seat_the_official
 from api.demo_receiver import Receiver
@@ -38,33 +37,6 @@ SCOPE = (
     "that reach them, and removable media. Paper records are left out; they are covered by the Privacy Rule policies."
 )
 SEALED = "assessment.approved"
-
-
-@dataclass
-class Account:
-    """What came out of it."""
-
-    base_url: str
-    api_key: str = ""
-    tenant_id: str = ""
-    organization_id: str = ""
-    assessment_id: str = ""
-    report_pdf: str = ""
-    sealed_sha256: str = ""
-    findings_by_level: dict[str, int] = field(default_factory=dict[str, int])
-    undetermined: int = 0
-    worst: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    without_baa: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    tasks: int = 0
-    webhook_verified: bool = False
-    webhooks_received: int = 0
-
-    def as_json(self) -> str:
-        names = (
-            "base_url", "api_key", "tenant_id", "organization_id", "assessment_id", "report_pdf", "findings_by_level",
-            "webhook_verified", "webhooks_received", "sealed_sha256", "tasks",
-        )  # fmt: skip
-        return json.dumps({name: getattr(self, name) for name in names})
 
 
 class DemoFailed(Exception):

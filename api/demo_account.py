@@ -1,18 +1,44 @@
 """The demo's account on a terminal: what was found, where it is written, and what to try next."""
 
-from typing import TYPE_CHECKING
+import json
+from dataclasses import dataclass, field
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-if TYPE_CHECKING:
-    from api.demo import Account
-
 COLOURS = {"very_high": "bold red", "high": "red", "moderate": "yellow", "low": "green", "very_low": "dim green"}
 
 
-def print_account(console: Console, account: "Account") -> None:
+@dataclass
+class Account:
+    """What came out of it."""
+
+    base_url: str
+    api_key: str = ""
+    tenant_id: str = ""
+    organization_id: str = ""
+    assessment_id: str = ""
+    report_pdf: str = ""
+    sealed_sha256: str = ""
+    findings_by_level: dict[str, int] = field(default_factory=dict[str, int])
+    undetermined: int = 0
+    worst: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    without_baa: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    tasks: int = 0
+    webhook_verified: bool = False
+    webhooks_received: int = 0
+
+    def as_json(self) -> str:
+        names = (
+            "base_url", "api_key", "tenant_id", "organization_id", "assessment_id", "report_pdf", "findings_by_level",
+            "webhook_verified", "webhooks_received", "sealed_sha256", "tasks",
+        )  # fmt: skip
+        return json.dumps({name: getattr(self, name) for name in names})
+
+
+def print_account(console: Console, account: Account) -> None:
     """Print it. Levels are written in words; colour only repeats them."""
     console.print("\n[bold]Lakeview Family Dental[/bold] (fictional): risk analysis sealed.\n")
     console.print(_levels(account))
@@ -33,7 +59,7 @@ def print_account(console: Console, account: "Account") -> None:
         console.print(f"  {escape(line)}", soft_wrap=True, highlight=False)
 
 
-def _levels(account: "Account") -> Table:
+def _levels(account: Account) -> Table:
     table = Table(title="Risks found by threat rules", title_justify="left")
     table.add_column("Level")
     table.add_column("Findings", justify="right")
@@ -43,7 +69,7 @@ def _levels(account: "Account") -> Table:
     return table
 
 
-def _worst(account: "Account") -> Table:
+def _worst(account: Account) -> Table:
     table = Table(title="The five worst", title_justify="left")
     for column in ("No.", "Level", "Risk", "Where", "Rule"):
         table.add_column(column)
@@ -59,7 +85,7 @@ def _worst(account: "Account") -> Table:
     return table
 
 
-def _without_baa(account: "Account") -> Table:
+def _without_baa(account: Account) -> Table:
     table = Table(title="Vendors that need a BAA and have none in force", title_justify="left")
     for column in ("Vendor", "Why", "State", "Source"):
         table.add_column(column)
@@ -68,7 +94,7 @@ def _without_baa(account: "Account") -> Table:
     return table
 
 
-def _curls(account: "Account") -> tuple[str, ...]:
+def _curls(account: Account) -> tuple[str, ...]:
     bearer = f"-H 'Authorization: Bearer {account.api_key}'"
     base = f"{account.base_url}/v1"
     return (

@@ -164,15 +164,5 @@ def permissions_of(dependant: Dependant) -> set[Permission]:
     return found.union(*(permissions_of(each) for each in dependant.dependencies))
 
 
-def contract_of_the_program() -> dict[str, Any]:
-    """The contract without a database: routes need none to be described."""
-    from api.app import ROUTERS  # noqa: PLC0415  the application imports this module
-
-    app = FastAPI(generate_unique_id_function=lambda route: route.name)
-    for router in ROUTERS:
-        app.include_router(router, prefix="/v1")
-    return contract(app)
-
-
 def as_text(document: dict[str, Any]) -> str:
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"

@@ -12,6 +12,7 @@ from api.door import Changes, Inside, door_router, may, merged, patch_of, this
 from api.pages import Listing, Page, PagedAndSorted, filters_of, part_of
 from domain.access import Permission
 from domain.vendors import vendors
+from domain.vendors.retiring import retire
 from domain.vendors.vendors import Vendor, VendorFields, VendorStatus
 
 router = door_router("vendors")
@@ -83,4 +84,4 @@ async def change_vendor(by: Writer, vendor: ThisVendor, changes: Changes) -> Ven
 @router.delete("/vendors/{vendor_id}", status_code=204)
 async def archive_vendor(by: Writer, vendor: ThisVendor) -> None:
     """Take a vendor off the list; 409 while an organization still engages it."""
-    await vendors.retire(by.session, vendor)
+    await retire(by.session, vendor)

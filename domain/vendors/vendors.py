@@ -9,12 +9,12 @@ from enum import StrEnum
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import Index, UniqueConstraint, func
-from sqlmodel import Field, col, or_, select
+from sqlalchemy import Index, UniqueConstraint
+from sqlmodel import Field, col, select
 
 from domain.clock import today
-from domain.errors import Conflict, Fault, Forbidden, Invalid
-from domain.records import archive, change, create
+from domain.errors import Fault, Forbidden, Invalid
+from domain.records import change, create
 from domain.sra.catalogue import catalogue
 from domain.tenancy import (
     Archivable,
@@ -64,26 +64,9 @@ async def register(session: TenantSession, fields: VendorFields) -> Vendor:
 
 async def correct(session: TenantSession, vendor: Vendor, fields: VendorFields) -> Vendor:
     """Change what is known about a vendor, for every organization that engages it."""
-    _refuse_narrowed(session)
+    refuse_narrowed(session)
     _check(fields)
     return await change(session, vendor, fields)
-
-
-async def retire(session: TenantSession, vendor: Vendor) -> None:
-    """Take a vendor off the list, when no organization engages it any more."""
-    from domain.vendors.engagements import Engagement  # noqa: PLC0415  engagements are made of vendors
-
-    _refuse_narrowed(session)
-    live = select(func.count()).where(
-        col(Engagement.vendor_id) == vendor.id,
-        col(Engagement.archived_at).is_(None),
-        or_(col(Engagement.ended_on).is_(None), col(Engagement.ended_on) >= today()),
-    )
-    engaged = (await session.execute(live)).scalar_one()
-    if engaged:
-        detail = f"It still has engagements that have not ended: {engaged}. End or archive them first."
-        raise Conflict(detail, code="still_engaged")
-    await archive(session, vendor)
 
 
 async def engageable(session: TenantSession, vendor_id: UUID) -> Vendor:
@@ -97,7 +80,8 @@ async def engageable(session: TenantSession, vendor_id: UUID) -> Vendor:
     return vendor
 
 
-def _refuse_narrowed(session: TenantSession) -> None:
+def refuse_narrowed(session: TenantSession) -> None:
+    """Refuse to change what others rely on to somebody who acts for some of the organizations only."""
     if session.wall.organization_ids is not None:
         raise Forbidden(
             "A vendor is shared by all organizations of the account, and you act for some of them. Say what is true for "

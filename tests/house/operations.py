@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pytest import MarkDecorator
 
-from api.openapi import contract_of_the_program
+from api.app import contract_of_the_program
 
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 

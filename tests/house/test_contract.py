@@ -10,7 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from api.openapi import as_text, contract_of_the_program
+from api.app import contract_of_the_program
+from api.openapi import as_text
 from tests.house.operations import Operation, document, each_operation, operations
 
 WRITTEN = Path(__file__).parents[2] / "openapi" / "v1.json"
