@@ -21,6 +21,7 @@ from domain.free_text import keep_patients_out
 from domain.json_forms import accepted
 from domain.keyring import KeyRing
 from domain.outbound.destinations import EgressPolicy, check_url
+from domain.outbound.tools import Web
 from domain.records import archive
 from domain.tenancy import (
     Archivable,
@@ -36,7 +37,6 @@ from domain.tenancy import (
 from domain.ticketing.connector import Account, Connector, TicketState
 from domain.ticketing.connectors import PRODUCTS
 from domain.ticketing.waking import wake
-from domain.ticketing.web import Web
 
 MOST_CONNECTIONS = 20
 _ADDRESS = re.compile(r"([0-9a-f]{32})\.([0-9a-f]{32})")

@@ -13,8 +13,8 @@ from enum import StrEnum
 from typing import Any, ClassVar
 
 from domain.errors import Unauthenticated
+from domain.outbound.tools import Web
 from domain.tenancy import Fields
-from domain.ticketing.web import Web
 
 _MARK = re.compile(r"\[bitewing:([0-9a-f-]{36})\]")
 
@@ -111,7 +111,7 @@ class Account:
 
 
 class Connector(ABC):
-    """One connection to one product. Every method raises :class:`domain.ticketing.web.Refused` or ``Unreachable``."""
+    """One connection to one product. Every method raises ToolFailed."""
 
     product: ClassVar[str]
     Settings: ClassVar[type[Fields]]

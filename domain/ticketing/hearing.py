@@ -15,6 +15,7 @@ from domain.clock import now
 from domain.database import tenant_session
 from domain.jobs import LOOK_AT_TICKET, Errand, enqueue_once
 from domain.outbound.egress import EgressPolicy, egress_under
+from domain.outbound.tools import ToolFailed, Trouble, Web, asked
 from domain.remediation import elsewhere
 from domain.remediation.tasks import Task
 from domain.runtime import Runtime
@@ -24,7 +25,6 @@ from domain.ticketing.connections import Connection, connector_of
 from domain.ticketing.connector import Connector, Hint, RemoteComment, RemoteTicket, TicketState
 from domain.ticketing.losses import lose
 from domain.ticketing.tickets import Ticket, TicketComment
-from domain.ticketing.web import TicketingFailed, Trouble, Web, asked
 
 LOOKS = 5
 """How often a look may find that the ticket was told something meanwhile."""
@@ -99,14 +99,14 @@ async def _look_again(session: TenantSession, ticket_id: UUID) -> None:
 
 async def _see(
     connector: Connector, remote_id: str, known: frozenset[str]
-) -> tuple[RemoteTicket | None, Sequence[RemoteComment], TicketingFailed | None]:
+) -> tuple[RemoteTicket | None, Sequence[RemoteComment], ToolFailed | None]:
     """The ticket and what was said there since; no ticket when it is gone."""
     try:
         remote = await asked(connector.get(remote_id))
         if remote.gone:
             return None, (), None
         return remote, await asked(connector.comments(remote_id, known)), None
-    except TicketingFailed as failure:
+    except ToolFailed as failure:
         return None, (), None if failure.trouble is Trouble.gone else failure
 
 

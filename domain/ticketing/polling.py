@@ -11,6 +11,7 @@ from domain.clock import now
 from domain.database import tenant_session
 from domain.jobs import POLL_TICKETS, TELL_TICKET, Errand, enqueue_once
 from domain.outbound.egress import EgressPolicy, egress_under
+from domain.outbound.tools import ToolFailed, Web, asked
 from domain.people.tenants import tenants_in_turn
 from domain.runtime import Runtime
 from domain.tenancy import SYSTEM, TenantSession, Wall
@@ -19,7 +20,6 @@ from domain.ticketing.connections import Connection, connector_of
 from domain.ticketing.connector import RemoteTicket
 from domain.ticketing.hearing import ask_to_look
 from domain.ticketing.tickets import Ticket
-from domain.ticketing.web import TicketingFailed, Web, asked
 
 OVERLAP = timedelta(minutes=2)
 """Clocks differ, and a product's search may lag behind."""
@@ -84,11 +84,11 @@ async def poll(runtime: Runtime, payload: Mapping[str, Any]) -> None:
         web = Web(egress_under(EgressPolicy.of(runtime.settings)), connection.base_url)
         connector = connector_of(connection, runtime.keyring, web)
         since = (connection.polled_up_to or connection.created_at) - OVERLAP
-    failure: TicketingFailed | None = None
+    failure: ToolFailed | None = None
     changed: Sequence[RemoteTicket] = ()
     try:
         changed = await asked(connector.changed_since(since))
-    except TicketingFailed as error:
+    except ToolFailed as error:
         failure = error
     async with tenant_session(runtime.database, wall, actor=SYSTEM) as session:
         if failure is not None:

@@ -17,6 +17,7 @@ from domain.database import tenant_session
 from domain.events import emit
 from domain.jobs import TELL_TICKET, Errand, enqueue_once
 from domain.outbound.egress import EgressPolicy, egress_under
+from domain.outbound.tools import ToolFailed, Trouble, Web, asked
 from domain.people.members import Member
 from domain.people.tenants import Person
 from domain.remediation.tasks import Task, TaskComment
@@ -28,7 +29,6 @@ from domain.ticketing.connector import Changes, Connector, Draft, RemoteTicket, 
 from domain.ticketing.losses import lose
 from domain.ticketing.mappings import mapping_for
 from domain.ticketing.tickets import ChangeKind, ChangeStatus, Ticket, TicketChange
-from domain.ticketing.web import TicketingFailed, Trouble, Web, asked
 from domain.ticketing.wording import priority_of, state_of_task, text_of, title_of, verified_sentence
 
 LEASE = timedelta(seconds=120)
@@ -60,11 +60,11 @@ async def tell(runtime: Runtime, payload: Mapping[str, Any]) -> None:
             turn = await _take_turn(session, runtime, ticket_id)
         if turn is None:
             return
-        failure: TicketingFailed | None = None
+        failure: ToolFailed | None = None
         remote: RemoteTicket | None = None
         try:
             remote = await asked(turn.tell(turn.connector))
-        except TicketingFailed as error:
+        except ToolFailed as error:
             failure = error
         async with tenant_session(runtime.database, wall, actor=SYSTEM) as session:
             went_on = await _record(session, turn, remote, failure)
@@ -177,7 +177,7 @@ async def _words_of(session: TenantSession, task: Task, change: TicketChange) ->
 
 def _refusing(detail: str) -> Callable[[Connector], Awaitable[RemoteTicket | None]]:
     async def refuse(_: Connector) -> RemoteTicket | None:
-        raise TicketingFailed(Trouble.refused, detail)
+        raise ToolFailed(Trouble.refused, detail)
 
     return refuse
 
@@ -189,7 +189,7 @@ async def _create(connector: Connector, draft: Draft, begun: datetime | None, st
         settled = begun is None or now() - begun >= connector.settles_after
         if not settled:
             detail = "An earlier attempt may have made it: waiting until the product's search would show it."
-            raise TicketingFailed(Trouble.busy, detail, wait=connector.settles_after)
+            raise ToolFailed(Trouble.busy, detail, wait=connector.settles_after)
         remote = await connector.create(draft)
     if state is not TicketState.open:
         return await _set_state(connector, remote.id, state) or remote
@@ -225,7 +225,7 @@ async def _update(connector: Connector, id: str, changes: Changes) -> None:
 # --- what came of it --------------------------------------------------------------------------------------------------
 
 
-async def _record(session: TenantSession, turn: Turn, remote: RemoteTicket | None, failure: TicketingFailed | None) -> bool:
+async def _record(session: TenantSession, turn: Turn, remote: RemoteTicket | None, failure: ToolFailed | None) -> bool:
     """Note what came of a change; True when the next one may be told at once."""
     ticket = await session.fetch(Ticket, turn.ticket_id, lock=True)
     change = await session.fetch(TicketChange, turn.change_id)
@@ -258,7 +258,7 @@ def _take_over(ticket: Ticket, connector: Connector, remote: RemoteTicket) -> No
     ticket.looked_at = now()
 
 
-async def _record_failure(session: TenantSession, ticket: Ticket, change: TicketChange, failure: TicketingFailed) -> bool:
+async def _record_failure(session: TenantSession, ticket: Ticket, change: TicketChange, failure: ToolFailed) -> bool:
     making = change.kind is ChangeKind.create
     ticket.attempts += 1
     ticket.trouble, ticket.trouble_detail = failure.trouble.value, failure.detail

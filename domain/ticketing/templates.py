@@ -12,7 +12,7 @@ from jinja2 import StrictUndefined, Template, TemplateError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from domain.errors import Invalid
-from domain.ticketing.web import TicketingFailed, Trouble
+from domain.outbound.tools import ToolFailed, Trouble
 
 MOST_TEMPLATE = 2_000
 MOST_RESULT = 100_000
@@ -60,9 +60,9 @@ def rendered(text: str, values: Mapping[str, Any]) -> str:
     try:
         result = _compiled(text).render(values)
     except Exception as error:  # a template of a customer's may fail in any way; it is theirs to mend
-        raise TicketingFailed(Trouble.refused, f"A template could not be filled in: {type(error).__name__}.") from None
+        raise ToolFailed(Trouble.refused, f"A template could not be filled in: {type(error).__name__}.") from None
     if len(result) > MOST_RESULT:
-        raise TicketingFailed(Trouble.refused, "A template came out too long.")
+        raise ToolFailed(Trouble.refused, "A template came out too long.")
     return result
 
 

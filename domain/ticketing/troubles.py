@@ -4,20 +4,20 @@ from uuid import UUID
 
 from domain.clock import now
 from domain.events import emit
+from domain.outbound.tools import ToolFailed, Trouble
 from domain.tenancy import TenantSession
 from domain.ticketing.connections import Connection
-from domain.ticketing.web import TicketingFailed, Trouble
 
 _SET = """
     update ticketing_connection set failing_since = coalesce(failing_since, $3), trouble = $4, trouble_detail = $5
     where tenant_id = $1 and id = $2"""
 # Written past the session, which would count up the row's version: that is for what a person changes.
 
-OF_THE_CONNECTION = frozenset({Trouble.unreachable, Trouble.credentials})
+OF_THE_CONNECTION = frozenset({Trouble.unreachable, Trouble.credentials, Trouble.wrong_answer})
 """Failures that would meet every ticket alike."""
 
 
-async def note_failure(session: TenantSession, connection_id: UUID, failure: TicketingFailed) -> None:
+async def note_failure(session: TenantSession, connection_id: UUID, failure: ToolFailed) -> None:
     if failure.trouble not in OF_THE_CONNECTION:
         return
     connection = await session.fetch(Connection, connection_id)

@@ -13,13 +13,13 @@ from domain.errors import Conflict, Invalid
 from domain.events import emit
 from domain.jobs import TEST_CONNECTION, enqueue
 from domain.outbound.egress import EgressPolicy, egress_under
+from domain.outbound.tools import ToolFailed, Web, asked
 from domain.runtime import Runtime
 from domain.tenancy import SYSTEM, TenantSession, Wall
 from domain.ticketing import troubles
 from domain.ticketing.connections import Connection, connector_of
 from domain.ticketing.connector import Changes, Connector, Draft, TicketState, marked
 from domain.ticketing.mappings import Mapping as TicketMapping
-from domain.ticketing.web import TicketingFailed, Web, asked
 
 STEPS = ("create", "find", "comment", "close", "look")
 _TITLE = "Bitewing: a test of this connection"
@@ -56,11 +56,11 @@ async def try_out(runtime: Runtime, payload: Mapping[str, Any]) -> None:
         web = Web(egress_under(EgressPolicy.of(runtime.settings)), connection.base_url)
         connector = connector_of(connection, runtime.keyring, web)
     steps: list[dict[str, Any]] = []
-    failure: TicketingFailed | None = None
+    failure: ToolFailed | None = None
     ticket: dict[str, Any] = {}
     try:
         await asked(_walk(connector, mapping, test_id, steps, ticket))
-    except TicketingFailed as error:
+    except ToolFailed as error:
         failure = error
         step = STEPS[len(steps)]
         steps.append({"step": step, "ok": False, "trouble": error.trouble.value, "detail": error.detail})

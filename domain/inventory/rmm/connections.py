@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -17,17 +18,20 @@ from domain.free_text import keep_patients_out
 from domain.inventory.rmm.products import PRODUCTS
 from domain.inventory.rmm.schedules import ScheduleFields, check_schedule, next_run
 from domain.inventory.rmm.source import RmmSource
-from domain.inventory.rmm.web import Web
 from domain.json_forms import accepted
 from domain.keyring import KeyRing
 from domain.outbound.destinations import EgressPolicy, check_url
+from domain.outbound.egress import egress_under
 from domain.outbound.mail import send_mail
+from domain.outbound.tools import Web
 from domain.people.members import Member
 from domain.people.tenants import Person
 from domain.records import archive
 from domain.tenancy import Archivable, TenantOwned, TenantSession, instant, json_object, json_or_unknown, tenant_table
 
 MOST_CONNECTIONS = 20
+LONGEST_ANSWER = 60.0
+"""Seconds for one page. A tool that collects a thousand devices takes its time."""
 MOST_REFUSALS = 3
 """After so many runs in a row that were refused for their credentials a connection is switched off: a tool may lock an
 account that keeps trying."""
@@ -178,7 +182,7 @@ def source_of(connection: RmmConnection, keyring: KeyRing, policy: EgressPolicy)
         keyring.decrypt_text(connection.sealed_credentials or "", context=_context(connection))
     )
     return kind(
-        Web(policy, connection.base_url),
+        Web(egress_under(replace(policy, deadline=LONGEST_ANSWER)), connection.base_url),
         settings=kind.Settings.model_validate(connection.settings),
         credentials=kind.Credentials.model_validate(opened),
     )

@@ -15,7 +15,7 @@ from domain.inventory.imports.documents import at
 from domain.inventory.imports.normal_form import Json
 from domain.inventory.imports.texts import text_of
 from domain.inventory.rmm.source import Page, Record, RmmSource, records, wrong
-from domain.inventory.rmm.web import PullFailed, Trouble
+from domain.outbound.tools import ToolFailed, Trouble
 from domain.tenancy import Fields
 
 AT_ONCE = 250
@@ -50,7 +50,7 @@ class Datto(RmmSource):
 
     async def sign_in(self) -> None:
         said = {"username": self.credentials.api_key, "password": self.credentials.api_secret}
-        await self.web.sign_in("/auth/oauth/token", {"grant_type": "password", **said}, {"authorization": _PUBLIC_CLIENT})
+        await self.bear("/auth/oauth/token", {"grant_type": "password", **said}, {"authorization": _PUBLIC_CLIENT})
 
     async def page(self, place: str | None) -> Page:
         """A place is how many devices there were before it, and the path of the page."""
@@ -85,8 +85,8 @@ class Datto(RmmSource):
         for uid in filter(None, (text_of(each.get("uid")) for each in devices)):
             try:
                 audits[uid] = await self.get(f"/api/v2/audit/device/{quote(uid, safe='')}")
-            except PullFailed as failure:
-                if failure.trouble is not Trouble.refused:
+            except ToolFailed as failure:
+                if failure.trouble not in (Trouble.refused, Trouble.gone):
                     raise
                 # A printer or an ESXi host has an audit of another kind, and a new device none yet.
         return audits

@@ -14,7 +14,7 @@ from domain.inventory.imports.documents import at
 from domain.inventory.imports.normal_form import Json
 from domain.inventory.imports.texts import text_of
 from domain.inventory.rmm.source import Page, Record, RmmSource, records, wrong
-from domain.inventory.rmm.web import PullFailed, Trouble
+from domain.outbound.tools import ToolFailed, Trouble
 from domain.tenancy import Fields
 
 DEVICES_AT_ONCE = 200
@@ -49,7 +49,7 @@ class NinjaOne(RmmSource):
 
     async def sign_in(self) -> None:
         said = self.credentials.model_dump()
-        await self.web.sign_in("/ws/oauth/token", {"grant_type": "client_credentials", "scope": "monitoring", **said})
+        await self.bear("/ws/oauth/token", {"grant_type": "client_credentials", "scope": "monitoring", **said})
 
     async def begin(self) -> None:
         await self.sign_in()
@@ -74,9 +74,9 @@ class NinjaOne(RmmSource):
         asked = {"pageSize": ROWS_AT_ONCE, **also, **({"cursor": cursor} if cursor else {})}
         try:
             answer = await self.get(f"/v2/queries/{query}", asked)
-        except PullFailed as failure:
-            if cursor and failure.trouble is Trouble.refused:
-                raise PullFailed(Trouble.expired, f"{failure.detail} The cursor seems to have run out.") from None
+        except ToolFailed as failure:
+            if cursor and failure.trouble in (Trouble.refused, Trouble.gone):
+                raise ToolFailed(Trouble.expired, f"{failure.detail} The cursor seems to have run out.") from None
             raise
         rows = records(at(answer, "results"), what=part)
         onward = text_of(at(answer, "cursor", "name"))

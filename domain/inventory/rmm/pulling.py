@@ -27,11 +27,11 @@ from domain.inventory.rmm.connections import RmmConnection, source_of
 from domain.inventory.rmm.runs import TO_BE_PULLED, RmmRun, RunStatus
 from domain.inventory.rmm.schedules import next_run
 from domain.inventory.rmm.source import Page, RmmSource
-from domain.inventory.rmm.web import PullFailed, Trouble
 from domain.inventory.sent_files import SentFile
 from domain.jobs import PULL_INVENTORY
 from domain.keyring import KeyRingError
 from domain.outbound.destinations import EgressPolicy
+from domain.outbound.tools import ToolFailed, Trouble
 from domain.people.tenants import all_tenants
 from domain.runtime import Runtime
 from domain.tenancy import SYSTEM, TenantSession, Wall
@@ -113,7 +113,7 @@ class _Pull:
         try:
             if not pulled:
                 await self._pull_all(source)
-        except PullFailed as failure:
+        except ToolFailed as failure:
             await self._put_off(failure)
             return
         await self._hand_over(source, connection.id)
@@ -126,7 +126,7 @@ class _Pull:
             if page.next is None:
                 return
             if self._pages >= MOST_PAGES or page.next == self._place:
-                raise PullFailed(Trouble.wrong_answer, "Its list does not come to an end.")
+                raise ToolFailed(Trouble.wrong_answer, "Its list does not come to an end.")
             self._place = page.next
 
     async def _keep(self, page: Page) -> None:
@@ -138,7 +138,7 @@ class _Pull:
             run.failures = 0
         self._pages += 1
 
-    async def _put_off(self, failure: PullFailed) -> None:
+    async def _put_off(self, failure: ToolFailed) -> None:
         """Wait and go on, or end it. Waiting is the queue's: this worker does something else meanwhile."""
         async with self._mine() as (session, run):
             moment = now()
@@ -154,7 +154,7 @@ class _Pull:
             run.error = {"code": failure.trouble.value, "detail": failure.detail}
             await runs.queue(session, [run])
 
-    def _pause(self, run: RmmRun, failure: PullFailed) -> timedelta | None:
+    def _pause(self, run: RmmRun, failure: ToolFailed) -> timedelta | None:
         """None: there is no use in waiting."""
         if failure.trouble is Trouble.busy:
             return PAUSE_WHEN_BUSY if failure.wait is None else max(failure.wait, timedelta(seconds=1))

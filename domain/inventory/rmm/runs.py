@@ -14,8 +14,8 @@ from domain.events import emit
 from domain.inventory.fleet_imports import FleetImport
 from domain.inventory.import_runs import ImportStatus
 from domain.inventory.rmm.connections import MOST_REFUSALS, DisabledReason, RmmConnection, switch_off
-from domain.inventory.rmm.web import Trouble
 from domain.jobs import PULL_INVENTORY, Errand, enqueue_once
+from domain.outbound.tools import Trouble
 from domain.tenancy import (
     TenantOwned,
     TenantSession,

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, cast
 
 from domain.inventory.imports.columns import ColumnMapping
 from domain.inventory.imports.normal_form import Json
-from domain.inventory.rmm.web import PullFailed, Trouble, Web
+from domain.outbound.tools import ToolFailed, Trouble, Web
 from domain.tenancy import Fields
 
 Record = dict[str, Json]
@@ -30,7 +30,7 @@ class Page:
 
 
 class RmmSource(ABC):
-    """One connection to one tool. Every method raises PullFailed."""
+    """One connection to one tool. Every method raises ToolFailed."""
 
     product: ClassVar[str]
     title: ClassVar[str]
@@ -62,11 +62,16 @@ class RmmSource(ABC):
         """How the rows are to be read, where the connection says so."""
         return ColumnMapping()
 
+    async def bear(self, path: str, form: Mapping[str, str], headers: Mapping[str, str] | None = None) -> None:
+        """Get a token, which then goes with each request."""
+        token = await self.web.sign_in(path, form, headers=headers)
+        self.web.headers["authorization"] = f"Bearer {token.text}"
+
     async def get(self, path: str, query: Mapping[str, object] | None = None) -> Json:
         """Ask, with a new token where the old one has run out meanwhile."""
         try:
             return await self.web.get(path, query)
-        except PullFailed as failure:
+        except ToolFailed as failure:
             if failure.trouble is not Trouble.credentials:
                 raise
         await self.sign_in()
@@ -80,5 +85,5 @@ def records(value: Json, *, what: str) -> list[Record]:
     return cast("list[Record]", value)
 
 
-def wrong(detail: str) -> PullFailed:
-    return PullFailed(Trouble.wrong_answer, detail)
+def wrong(detail: str) -> ToolFailed:
+    return ToolFailed(Trouble.wrong_answer, detail)

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
+from domain.outbound.tools import ToolFailed, Trouble, Web
 from domain.tenancy import Fields
 from domain.ticketing import signatures
 from domain.ticketing.connector import (
@@ -28,7 +29,6 @@ from domain.ticketing.connector import (
     refuse_callback,
     said_only,
 )  # fmt: skip
-from domain.ticketing.web import TicketingFailed, Trouble, Web
 
 _API = "/ATServicesRest/V1.0"
 _NOTE_TYPE = 1
@@ -127,7 +127,7 @@ class Autotask(Connector):
     async def get(self, id: str) -> RemoteTicket:
         item = (await self._ask("GET", f"/Tickets/{id}"))["item"]
         if item is None:
-            raise TicketingFailed(Trouble.gone, "There is no such ticket.")
+            raise ToolFailed(Trouble.gone, "There is no such ticket.")
         return self._ticket(item)
 
     async def changed_since(self, moment: datetime) -> Sequence[RemoteTicket]:

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from domain.outbound.tools import Web
 from domain.tenancy import Fields
 from domain.ticketing import signatures
 from domain.ticketing.connector import (
@@ -28,7 +29,6 @@ from domain.ticketing.connector import (
     refuse_callback,
     said_only,
 )  # fmt: skip
-from domain.ticketing.web import Web
 
 _API = "/v4_6_release/apis/3.0"
 _TICKETS = f"{_API}/service/tickets"

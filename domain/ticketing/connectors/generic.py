@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from domain.errors import Invalid
+from domain.outbound.tools import ToolFailed, Trouble, Web
 from domain.tenancy import Fields
 from domain.ticketing import signatures
 from domain.ticketing.connector import (
@@ -26,7 +27,6 @@ from domain.ticketing.connector import (
     refuse_callback,
 )  # fmt: skip
 from domain.ticketing.templates import check_json, rendered, rendered_json
-from domain.ticketing.web import TicketingFailed, Trouble, Web
 
 _PATH = r"^[A-Za-z0-9_.-]{0,200}$"
 
@@ -178,17 +178,17 @@ def _at(data: Any, path: str) -> Any:
         elif isinstance(data, list) and part.isdigit() and int(part) < len(cast("list[Any]", data)):
             data = cast("list[Any]", data)[int(part)]
         else:
-            raise TicketingFailed(Trouble.refused, f"The answer has nothing at {path!r}.")
+            raise ToolFailed(Trouble.refused, f"The answer has nothing at {path!r}.")
     return data
 
 
 def _items(data: Any) -> list[Any]:
     if not isinstance(data, list):
-        raise TicketingFailed(Trouble.refused, "The answer has no list where one was expected.")
+        raise ToolFailed(Trouble.refused, "The answer has no list where one was expected.")
     return cast("list[Any]", data)
 
 
 def _text(value: Any) -> str:
     if isinstance(value, str | int) and not isinstance(value, bool):
         return str(value)
-    raise TicketingFailed(Trouble.refused, "The answer has no text or number where one was expected.")
+    raise ToolFailed(Trouble.refused, "The answer has no text or number where one was expected.")

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from domain.outbound.tools import Web
 from domain.tenancy import Fields
 from domain.ticketing import signatures
 from domain.ticketing.connector import (
@@ -27,7 +28,6 @@ from domain.ticketing.connector import (
     refuse_callback,
     said_only,
 )  # fmt: skip
-from domain.ticketing.web import Web
 
 _tokens: dict[str, tuple[str, float]] = {}
 """The access token of each connection, and until when it holds."""
@@ -89,9 +89,8 @@ class Halo(Connector):
                 "scope": "all",
             }
             tenant = self.account.settings.tenant
-            answer = await self.web.send("POST", "/auth/token", form=form, query={"tenant": tenant} if tenant else None)
-            lasts = float(answer.data.get("expires_in", 600)) - 60
-            known = _tokens[self.account.key] = (str(answer.data["access_token"]), time.monotonic() + lasts)
+            token = await self.web.sign_in("/auth/token", form, query={"tenant": tenant} if tenant else None)
+            known = _tokens[self.account.key] = (token.text, time.monotonic() + token.lasts - 60)
         return known[0]
 
     async def create(self, draft: Draft) -> RemoteTicket:

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from domain.clock import now
+from domain.outbound.tools import ToolFailed, Trouble, Web
 from domain.tenancy import Fields
 from domain.ticketing import signatures
 from domain.ticketing.connector import (
@@ -28,7 +29,6 @@ from domain.ticketing.connector import (
     refuse_callback,
     said_only,
 )  # fmt: skip
-from domain.ticketing.web import TicketingFailed, Trouble, Web
 
 _FIELDS = "status,labels,updated"
 _LABEL = "bitewing-"
@@ -105,7 +105,7 @@ class Jira(Connector):
             if status.lower() in (goal["name"].lower(), goal["statusCategory"]["key"]):
                 await self.web.post(f"/rest/api/3/issue/{id}/transitions", {"transition": {"id": way["id"]}})
                 return
-        raise TicketingFailed(Trouble.refused, f"No transition leads to the status {status!r} from where the issue is.")
+        raise ToolFailed(Trouble.refused, f"No transition leads to the status {status!r} from where the issue is.")
 
     async def comment(self, id: str, text: str) -> None:
         await self.web.post(f"/rest/api/3/issue/{id}/comment", {"body": document(text)})

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from domain.outbound.tools import Web
 from domain.tenancy import Fields
 from domain.ticketing import signatures
 from domain.ticketing.connector import (
@@ -24,7 +25,6 @@ from domain.ticketing.connector import (
     refuse_callback,
     said_only,
 )  # fmt: skip
-from domain.ticketing.web import Web
 
 
 class RedmineSettings(Fields):

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from domain.outbound.tools import ToolFailed, Trouble, Web
 from domain.tenancy import Fields
 from domain.ticketing import signatures
 from domain.ticketing.connector import (
@@ -26,7 +27,6 @@ from domain.ticketing.connector import (
     refuse_callback,
     said_only,
 )
-from domain.ticketing.web import TicketingFailed, Trouble, Web
 
 _NAME = r"^[A-Za-z0-9 _.-]+$"
 _PAGE = 100
@@ -88,7 +88,7 @@ class RequestTracker(Connector):
         if body:
             await self.web.put(f"/REST/2.0/ticket/{id}", body)
         if changes.status is not None and (await self.get(id)).status != changes.status:
-            raise TicketingFailed(Trouble.refused, f"The ticket did not take the status {changes.status!r}.")
+            raise ToolFailed(Trouble.refused, f"The ticket did not take the status {changes.status!r}.")
         if changes.text is not None:
             await self._say(id, changes.text)
 

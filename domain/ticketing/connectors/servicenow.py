@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from domain.outbound.tools import Web
 from domain.tenancy import Fields
 from domain.ticketing import signatures
 from domain.ticketing.connector import (
@@ -25,7 +26,6 @@ from domain.ticketing.connector import (
     refuse_callback,
     said_only,
 )  # fmt: skip
-from domain.ticketing.web import Web
 
 _TABLE = "/api/now/table/incident"
 _FIELDS = "sys_id,number,state,correlation_id,sys_updated_on"

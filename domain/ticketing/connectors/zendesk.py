@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from domain.clock import now
+from domain.outbound.tools import Web
 from domain.tenancy import Fields
 from domain.ticketing import signatures
 from domain.ticketing.connector import (
@@ -26,7 +27,6 @@ from domain.ticketing.connector import (
     refuse_callback,
     said_only,
 )  # fmt: skip
-from domain.ticketing.web import Web
 
 
 class ZendeskSettings(Fields):

@@ -208,7 +208,7 @@ async def test_a_token_that_runs_out_is_renewed_and_a_forgotten_cursor_begins_an
         ([hung_up] * 3, "unreachable", "broke off"),
         ([(200, JSON, b'{"devices": "none"}')], "wrong_answer", "list of devices"),
         ([(200, JSON, b'[{"id": "three"}]')], "wrong_answer", "does not go on"),
-        ([(400, JSON, b'{"error": "bad_request"}')], "refused", "400 (bad_request)"),
+        ([(400, JSON, b'{"error": "bad_request"}')], "refused", '400: {"error": "bad_request"'),
     ],
     ids=["html", "cut", "503", "hung up", "wrong shape", "ids", "refused"],
 )

@@ -15,6 +15,7 @@ from domain.clock import new_id, now
 from domain.database import tenant_session
 from domain.errors import Invalid, Unauthenticated
 from domain.outbound.egress import Egress, EgressPolicy
+from domain.outbound.tools import ToolFailed, Trouble, Web, asked
 from domain.runtime import Runtime
 from domain.tenancy import SYSTEM, Wall
 from domain.ticketing import telling
@@ -22,7 +23,6 @@ from domain.ticketing.connector import Account, Callback, Changes, Connector, Dr
 from domain.ticketing.connectors import PRODUCTS as KINDS
 from domain.ticketing.templates import MOST_RESULT, check_template, rendered
 from domain.ticketing.tickets import Ticket
-from domain.ticketing.web import TicketingFailed, Trouble, Web, asked
 from tests.domain.outbound.listening import eventually, listen, listening, working
 from tests.domain.ticketing.fakes import Fake, Request, serving
 from tests.domain.ticketing.products import PRODUCTS, Product
@@ -73,7 +73,7 @@ async def test_the_life_of_a_ticket(product: Product) -> None:
         assert fake.tickets[1].status == product.done
         assert desk.state_of(await desk.get(made.id)) is TicketState.done
         assert [each.id for each in await desk.changed_since(now() - timedelta(minutes=5))] == ["1"]
-        with pytest.raises(TicketingFailed) as gone:
+        with pytest.raises(ToolFailed) as gone:
             await desk.get("404")
         assert gone.value.trouble is Trouble.gone
         assert fake.faults == [], "the contract was kept"
@@ -87,7 +87,7 @@ TROUBLES: tuple[tuple[int, Mapping[str, str], bytes, Trouble], ...] = (
     (500, {}, b'{"message": "our fault"}', Trouble.unreachable),
     (503, {"retry-after": "90"}, b"<html>Maintenance</html>", Trouble.unreachable),
     (200, {"content-type": "text/html"}, b"<html>Please sign in</html>", Trouble.unreachable),
-    (200, {}, b'{"something": "else"}', Trouble.unreachable),
+    (200, {}, b'{"something": "else"}', Trouble.wrong_answer),
 )
 
 
@@ -99,7 +99,7 @@ async def test_troubles(product: Product) -> None:
         made = await desk.create(draft(product, external_id))
         for status, headers, body, trouble in TROUBLES:
             fake.trouble = (status, headers, body)
-            with pytest.raises(TicketingFailed) as failed:
+            with pytest.raises(ToolFailed) as failed:
                 await asked(desk.get(made.id))
             # Where a shape is named by the customer, another shape is for the customer to mend.
             expected = {trouble, Trouble.refused} if product.name == "generic" and status == 200 else {trouble}
@@ -210,7 +210,7 @@ def test_a_template_reaches_nothing_of_ours_and_stays_small() -> None:
     far: dict[str, Any] = {"title": "x"}
     long: dict[str, Any] = {"title": "x" * (MOST_RESULT + 1)}
     for text, values in (("{{ title.__class__.__mro__ }}", far), ("{{ unknown }}", far), ("{{ title }}", long)):
-        with pytest.raises(TicketingFailed):
+        with pytest.raises(ToolFailed):
             rendered(text, values)
 
 
