@@ -187,14 +187,13 @@ def build(runtime: Runtime) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         app.state.credentials = Credentials(runtime.database)
-        app.state.limits = RateLimits(runtime.settings)
+        app.state.limits = RateLimits(runtime.settings, runtime.tallies)
         policy = replace(EgressPolicy.of(runtime.settings), deadline=PROVIDERS_ANSWER_WITHIN)
         app.state.issuers = Issuers(egress_under(policy), policy)
         app.state.waiting_outside = Semaphore(WAITING_OUTSIDE)
         await app.state.credentials.start()
         yield
         await app.state.credentials.stop()
-        await app.state.limits.close()
 
     app = FastAPI(
         title="Bitewing API",
@@ -251,10 +250,12 @@ def _add_plumbing(app: FastAPI, runtime: Runtime, measurements: Measurements) ->
 
     @app.get("/readyz", include_in_schema=False)
     async def readyz() -> JSONResponse:
-        """The database answers."""
+        """The database answers. Without its Redis a process goes on serving, and counts for itself: it says so, and is ready,
+        because a balancer that took every process away for that would be the greater harm."""
         async with runtime.database.inside(Wall(NOBODYS_TENANT), read_only=True) as connection:
             await connection.execute(text("select 1"))
-        return JSONResponse({"status": "ready"})
+        redis = {None: {}, True: {"redis": "ok"}, False: {"redis": "away"}}[await runtime.tallies.redis_answers()]
+        return JSONResponse({"status": "ready", **redis})
 
     @app.get("/metrics", include_in_schema=False)
     async def metrics() -> Response:

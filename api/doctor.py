@@ -18,6 +18,7 @@ from domain.runtime import Targets, database_targets, open_keyring
 from domain.settings import Settings
 from domain.sra.catalogue import CatalogueError, catalogue
 from domain.storage import open_files
+from domain.tallies import Tallies
 from domain.tenancy import NOBODYS_TENANT
 from migrations import suffices
 
@@ -76,6 +77,8 @@ async def _findings(settings: Settings) -> AsyncGenerator[Finding]:
     yield _tried("Key ring", lambda: open_keyring(settings), KeyRingError, OSError)
     yield await _files(settings)
     yield await _mail(settings)
+    if settings.rate_limit_url is not None:
+        yield await _redis(settings)
     try:
         async with database_targets(settings) as targets:
             async for finding in _database(targets):
@@ -113,6 +116,14 @@ async def _mail(settings: Settings) -> Finding:
     except (aiosmtplib.SMTPException, OSError) as error:
         return Finding("SMTP server takes letters", False, f"{type(error).__name__}: check the settings BITEWING_SMTP_*.")
     return Finding("SMTP server takes letters", True)
+
+
+async def _redis(settings: Settings) -> Finding:
+    tallies = Tallies(settings)
+    answers = await tallies.redis_answers()
+    await tallies.close()
+    advice = "Check BITEWING_RATE_LIMIT_URL and the network: until it answers, each process counts for itself."
+    return Finding("Redis counts for all processes", bool(answers), advice)
 
 
 async def _database(targets: Targets) -> AsyncGenerator[Finding]:

@@ -1,4 +1,4 @@
-"""What a running process holds: settings, the database, the key ring and the file store, opened and closed together.
+"""What a running process holds: settings, database, key ring, file store and tallies, opened and closed together.
 
 On one machine the database is our own, and its passwords and the first key are made once and kept in ``data_dir``.
 """
@@ -23,6 +23,7 @@ from domain.keyring import KeyRing
 from domain.people.attempts import Attempts
 from domain.settings import Settings
 from domain.storage import Files, open_files
+from domain.tallies import Tallies
 
 log = structlog.get_logger()
 
@@ -37,6 +38,7 @@ class Runtime:
     database: Database
     keyring: KeyRing
     files: Files
+    tallies: Tallies
     attempts: Attempts
 
 
@@ -110,9 +112,11 @@ async def _keep_running(running: embedded_postgres.Running) -> None:
 async def open_runtime(settings: Settings, targets: Targets) -> AsyncGenerator[Runtime]:
     keyring = open_keyring(settings)
     database = Database(targets.app, settings, keyring)
+    tallies = Tallies(settings)
     try:
-        yield Runtime(settings, database, keyring, open_files(settings), Attempts(settings))
+        yield Runtime(settings, database, keyring, open_files(settings), tallies, Attempts(settings, tallies))
     finally:
+        await tallies.close()
         await database.close()
 
 

@@ -8,12 +8,11 @@ import time
 from dataclasses import dataclass
 
 from limits import RateLimitItem, parse
-from limits.aio.storage import MemoryStorage
-from limits.aio.strategies import SlidingWindowCounterRateLimiter
 
 from domain.errors import TooManyRequests
 from domain.keyring import fingerprint
 from domain.settings import Settings
+from domain.tallies import Tallies, Tally
 
 _HERE = parse("10/15minutes")
 _ACCOUNT = parse("100/hour")
@@ -30,10 +29,10 @@ class Budget:
 
 
 class Attempts:
-    """Counts what was tried. One per process, or one for all of them where the storage is shared."""
+    """Counts what was tried, in this process or in all of them together: as the rate limits are."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+    def __init__(self, settings: Settings, tallies: Tallies) -> None:
+        self._tallies = tallies
         self._per_address = parse(f"{settings.sign_ins_per_address}/15minutes")
 
     async def sign_in(self, account: str, address: str | None) -> Budget:
@@ -54,14 +53,23 @@ class Attempts:
 
     async def forgive(self, budget: Budget) -> None:
         """Somebody got it right: what they got wrong before no longer counts."""
-        await self._limiter.clear(budget.limit, *_counted(budget))
+        identity = _counted(budget)
+        await self._tallies.ask(lambda each: each.sliding.clear(budget.limit, *identity))
 
     async def _spend(self, *budgets: Budget) -> None:
         for budget in budgets:
-            if not await self._limiter.hit(budget.limit, *_counted(budget)):
-                stats = await self._limiter.get_window_stats(budget.limit, *_counted(budget))
-                wait = max(1, round(stats.reset_time - time.time()))
+            limit, identity = budget.limit, _counted(budget)
+            free_at = await self._tallies.ask(lambda each, limit=limit, identity=identity: _take(each, limit, identity))
+            if free_at is not None:
+                wait = max(1, round(free_at - time.time()))
                 raise TooManyRequests("There were too many attempts. Wait, and try again.", retry_after=wait)
+
+
+async def _take(tally: Tally, limit: RateLimitItem, identity: tuple[str, ...]) -> float | None:
+    """Take one try; where none is left, when there will be."""
+    if await tally.sliding.hit(limit, *identity):
+        return None
+    return (await tally.sliding.get_window_stats(limit, *identity)).reset_time
 
 
 def _counted(budget: Budget) -> tuple[str, ...]:

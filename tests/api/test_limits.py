@@ -12,11 +12,14 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
+import structlog
 from pydantic import SecretStr
 
 from api.app import build
+from domain.people.attempts import Attempts
 from domain.runtime import Runtime
-from tests.makers import Caller, House, expect
+from domain.tallies import Tallies
+from tests.makers import PASSWORD, Caller, House, expect
 
 REDIS = shutil.which("redis-server")
 
@@ -24,11 +27,14 @@ REDIS = shutil.which("redis-server")
 @asynccontextmanager
 async def application(runtime: Runtime, **settings: Any) -> AsyncGenerator[httpx.AsyncClient]:
     """Another application over the same database, as a process with other settings would be."""
-    app = build(replace(runtime, settings=runtime.settings.model_copy(update=settings)))
+    changed = runtime.settings.model_copy(update=settings)
+    tallies = Tallies(changed)
+    app = build(replace(runtime, settings=changed, tallies=tallies, attempts=Attempts(changed, tallies)))
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://limited.test") as client:
             yield client
+    await tallies.close()
 
 
 def at(http: httpx.AsyncClient, caller: Caller) -> Caller:
@@ -103,6 +109,40 @@ async def test_processes_count_together_in_redis_and_each_for_itself_without(
         await process.wait()
         assert (await at(two, owner).get("/me")).status_code == 200, "nobody is refused because Redis is down"
         assert (await until_refused(at(two, owner), "/me", 6)).status_code == 429, "and it counts for itself"
+
+
+async def test_processes_count_sign_ins_together_and_a_lost_redis_opens_no_door(
+    house: House, runtime: Runtime, redis: tuple[str, asyncio.subprocess.Process]
+) -> None:
+    owner, other = await house.tenant(), await house.tenant()
+    url, process = redis
+    settings = {"rate_limit_url": SecretStr(url)}
+
+    async def tried(http: httpx.AsyncClient, email: str, password: str = "not the password of anybody") -> int:
+        return (await http.post("/v1/sessions", json={"email": email, "password": password})).status_code
+
+    async with application(runtime, **settings) as one, application(runtime, **settings) as two:
+        assert (await one.get("/readyz")).json() == {"status": "ready", "redis": "ok"}
+        for turn in range(10):
+            assert await tried((one, two)[turn % 2], owner.email) == 401
+        assert await tried(one, owner.email, PASSWORD) == 429, "what the other process has heard counts"
+        assert await tried(two, owner.email, PASSWORD) == 429
+        assert await tried(two, other.email, PASSWORD) == 201, "nobody else waits"
+        for _ in range(9):
+            assert await tried(one, other.email) == 401
+        assert await tried(one, other.email, PASSWORD) == 201, "what was got wrong before is forgiven, everywhere"
+        assert await tried(two, other.email) == 401
+
+        process.kill()
+        await process.wait()
+        assert (await one.get("/readyz")).json() == {"status": "ready", "redis": "away"}
+        with structlog.testing.capture_logs() as logged:
+            for _ in range(4):
+                assert await tried(one, owner.email) == 401, "this process has seen six tries"
+            assert await tried(one, owner.email, PASSWORD) == 429, "and goes on from there"
+            assert await tried(two, other.email, PASSWORD) == 201, "who did nothing wrong is not locked out"
+        said = [each["event"] for each in logged if each["event"].startswith("tallies.")]
+        assert said == ["tallies.without_redis"] * 2, "each process says it once"
 
 
 async def test_every_answer_has_manners(house: House, runtime: Runtime) -> None:
