@@ -167,5 +167,5 @@ def _named(names: Sequence[str]) -> str:
 
 
 def _spoken(answer: Answer) -> str:
-    reason = answer.rationale or answer.note
+    reason = (answer.rationale or answer.note or "").rstrip(". ")
     return f"{answer.topic_id} is answered {str(answer.state).replace('_', ' ')}{f': {reason}' if reason else ''}."

@@ -295,8 +295,8 @@ def proposed(book: Catalogue, found: Profile) -> rows.Proposed:
 
 def _proposal(each: Parameter) -> str:
     figure = f" ({(each.parameter or '').replace('_', ' ')}: {each.value} {each.unit})" if each.value is not None else ""
-    withheld = " Part of it is withheld until it is verified." if each.withheld else ""
-    return f"{each.title}{figure}. {each.proposal or ''}{withheld}".strip()
+    withheld = "Part of it is withheld until it is verified" if each.withheld else None
+    return " ".join(f"{said.rstrip('. ')}." for said in (f"{each.title}{figure}", each.proposal, withheld) if said)
 
 
 def _paragraph(each: Parameter) -> str:

@@ -198,7 +198,7 @@ def proposed(data: ReportData) -> Section:
             Heading(ready.title),
             Table(
                 ready.title,
-                (Column("Requirement", 38), Column("Readiness", 14), Column("Explanation", 24), Column("Source", 24)),
+                (Column("Requirement", 30), Column("Readiness", 12), Column("Explanation", 36), Column("Source", 22)),
                 tuple(
                     (
                         cell(one.requirement),
