@@ -10,12 +10,16 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
 from fastapi import FastAPI
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
 
 from api.app import build
+from domain.people import passwords
 from domain.runtime import Runtime, Targets, database_targets, open_runtime
 from domain.settings import Settings, load_settings
 from domain.tenancy import NOBODYS_TENANT, Wall
@@ -36,6 +40,15 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """On the machine that decides, a test that was skipped has not passed."""
     if os.environ.get("BITEWING_NO_SKIPS") and _skipped:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(scope="session", autouse=True)
+def real_passwords() -> Iterator[PasswordHash]:
+    """What the program hashes with. Meanwhile the suite does it cheaply: a thousand tenants would cost minutes of Argon2id."""
+    real = passwords.PASSWORDS
+    passwords.PASSWORDS = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))
+    yield real
+    passwords.PASSWORDS = real
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +78,18 @@ def settings(data_dir: Path) -> Settings:
 async def targets(settings: Settings) -> AsyncIterator[Targets]:
     async with database_targets(settings) as found:
         await migrate(found.connect_as_owner)
+        await _without_the_disk(found)
         yield found
+
+
+async def _without_the_disk(found: Targets) -> None:
+    """No test pulls the plug, and what a killed server wrote is in the kernel's hands: a commit need not wait for the disk."""
+    assert found.superuser is not None
+    connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(**found.superuser)
+    for setting in ("fsync", "full_page_writes"):
+        await connection.execute(f"alter system set {setting} = off")
+    await connection.execute("select pg_reload_conf()")
+    await connection.close()
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

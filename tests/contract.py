@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 from fastapi import FastAPI
-from jsonschema import Draft202012Validator
+from jsonschema_rs import Draft202012Validator
 
 UNWRITTEN = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", "/respond", "/quote"})
 BESIDE = ("/docs/", "/screens/", "/v1/oauth/", "/.well-known/", "/v1/.well-known/")
@@ -56,8 +56,8 @@ class Contract:
         assert media_type in content, f"{where}: the contract does not offer {media_type}"
         schema = content[media_type].get("schema")
         if schema and media_type == "application/json":
-            found = self._validator(schema).iter_errors(response.json())  # pyright: ignore[reportUnknownMemberType]  untyped there
-            errors = [f"{error.json_path}: {error.message}" for error in found]
+            found = self._validator(schema).iter_errors(response.json())
+            errors = [f"{error.instance_path}: {error.message}" for error in found]
             assert not errors, f"{where}: {errors[:5]}"
 
     def _validator(self, schema: dict[str, Any]) -> Draft202012Validator:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import httpx
 import pytest
+from pwdlib import PasswordHash
 from sqlmodel import col, update
 
 from api.app import build
@@ -95,6 +96,13 @@ async def test_the_refusal_is_one_whatever_is_wrong(house: House, http: httpx.As
     assert {each.status_code for each in answers} == {401}
     assert len({str({**each.json(), "request_id": None}) for each in answers}) == 1
     assert {each.headers["www-authenticate"] for each in answers} == {"Bearer"}
+
+
+def test_a_guess_is_as_costly_as_is_recommended(real_passwords: PasswordHash) -> None:
+    """What the program itself hashes with, not the cheap parameters of this suite: OWASP asks for less."""
+    costly = {"argon2id", "m=65536,t=3,p=4"}
+    assert costly <= set(real_passwords.hash(PASSWORD).split("$"))
+    assert real_passwords.verify(PASSWORD, passwords.PASSWORDS.hash(PASSWORD)), "its parameters stand in each hash"
 
 
 async def test_an_unknown_address_costs_the_same_work(
