@@ -196,7 +196,8 @@ async def read_connection(by: Reader, connection: ThisConnection) -> ConnectionO
 
 @router.patch("/connections/{connection_id}", response_model=ConnectionOut, openapi_extra=patch_of(ConnectionChanges))
 async def change_connection(by: Writer, connection: ThisConnection, changes: Changes) -> ConnectionOut:
-    """Change a connection. ``credentials`` are set anew as a whole, and only when they are said."""
+    """Change a connection. ``credentials`` are set anew as a whole, and only when they are said; a
+    ``base_url`` on another host wants them said again."""
     fields = merged(ConnectionChanges, connection, changes)
     policy = EgressPolicy.of(by.runtime.settings)
     changed = await connections.change_connection(by.session, connection, fields, policy=policy, keyring=by.runtime.keyring)

@@ -143,7 +143,8 @@ async def read_rmm_connection(by: Reader, connection: ThisConnection) -> RmmConn
     openapi_extra=patch_of(RmmConnectionChanges),
 )
 async def change_rmm_connection(by: Writer, connection: ThisConnection, changes: Changes) -> RmmConnection:
-    """Change a connection. ``credentials`` are set anew as a whole, and only when they are said."""
+    """Change a connection. ``credentials`` are set anew as a whole, and only when they are said; a
+    ``base_url`` on another host wants them said again."""
     fields = merged(RmmConnectionChanges, connection, changes)
     policy = EgressPolicy.of(by.runtime.settings)
     return await connections.change_connection(by.session, connection, fields, policy=policy, keyring=by.runtime.keyring)

@@ -195,7 +195,7 @@ async def read_webhook_endpoint(by: Reader, endpoint: ThisEndpoint) -> WebhookEn
 @router.patch("/webhook-endpoints/{webhook_endpoint_id}", response_model=EndpointOut, openapi_extra=patch_of(EndpointChanges))
 async def change_webhook_endpoint(by: Writer, endpoint: ThisEndpoint, changes: Changes) -> WebhookEndpoint:
     """Change where and what is heard. ``{"enabled": true}`` switches an endpoint on again that we switched off. ``headers``
-    are set anew as a whole, and only when they are said."""
+    are set anew as a whole, and only when they are said; a URL on another host wants them said again."""
     fields = merged(EndpointChanges, endpoint, changes)
     policy = EgressPolicy.of(by.runtime.settings)
     return await endpoints.change_endpoint(by.session, endpoint, fields, policy=policy, keyring=by.runtime.keyring)

@@ -75,9 +75,12 @@ class EgressPolicy:
         return self.allow_loopback or port in self.ports or (self.allow_http and (scheme, port) == ("http", 80))
 
 
-def check_url(url: str, policy: EgressPolicy) -> None:
-    """Raises EgressRefused unless `url` may be registered. Looks up no name, so it is quick and safe anywhere."""
-    destination(url, policy)
+def check_url(url: str, policy: EgressPolicy, *, pointer: str = "/url") -> None:
+    """Raises EgressRefused, for `pointer`, unless `url` may be registered. Looks up no name: quick and safe anywhere."""
+    try:
+        destination(url, policy)
+    except EgressRefused as refused:
+        raise EgressRefused(refused.reason, refused.detail, pointer=pointer) from None
 
 
 def destination(url: str, policy: EgressPolicy) -> httpx.URL:
@@ -106,6 +109,12 @@ def check_parsed_url(url: httpx.URL, policy: EgressPolicy) -> None:
     port = port_of(url)
     if not 0 < port < 65536 or not policy.allows_port(port, scheme=url.scheme):
         raise EgressRefused(FailureCode.port_not_allowed, "Requests to this port are not allowed.")
+
+
+def leads_elsewhere(before: str, after: str) -> bool:
+    """Whether another URL means another host, port or scheme: what was told to the one in confidence is not for the other."""
+    old, new = httpx.URL(before), httpx.URL(after)
+    return (old.scheme, old.raw_host, port_of(old)) != (new.scheme, new.raw_host, port_of(new))
 
 
 def port_of(url: httpx.URL) -> int:

@@ -21,7 +21,7 @@ from domain.free_text import keep_patients_out
 from domain.inventory.groups import Group
 from domain.inventory.organizations import Organization
 from domain.keyring import KeyRing
-from domain.outbound.destinations import EgressPolicy, check_url
+from domain.outbound.destinations import EgressPolicy, check_url, leads_elsewhere
 from domain.outbound.event_types import check_filters
 from domain.outbound.filters import check_condition
 from domain.outbound.mail import send_mail
@@ -155,6 +155,10 @@ async def change_endpoint(
     await _check(session, after)
     if after.url != before.url or (after.enabled and not before.enabled):
         check_url(after.url, policy)
+        if endpoint.header_names and fields.headers is None and leads_elsewhere(before.url, after.url):
+            # Or whoever may change an endpoint could read its secrets at a host of their own.
+            detail = "Another host would get your headers. Say them again with the URL, or {} for none."
+            raise Invalid.one("/headers", "missing", detail)
         endpoint.failing_since = None
         endpoint.disabled_reason = None
     for name in EndpointFields.model_fields:

@@ -18,7 +18,7 @@ from domain.access import ROLES, Permission, Principal, Role
 from domain.errors import Conflict, Fault, Forbidden, Invalid
 from domain.events import differences, emit
 from domain.keyring import KeyRing
-from domain.outbound.destinations import EgressPolicy, EgressRefused, check_url
+from domain.outbound.destinations import EgressPolicy, check_url
 from domain.people.lending import NarrowingFields, refuse_borrowed
 from domain.people.seating import SeatFields, check_seat
 from domain.people.sso_presets import sso_presets
@@ -223,10 +223,7 @@ async def _check_grant(session: TenantSession, by: Principal, grant: SeatGrant, 
 
 def _check_issuer(issuer: str, policy: EgressPolicy) -> None:
     """An issuer has no query and no fragment (OpenID Connect Core 1.0, section 2)."""
-    try:
-        check_url(issuer, policy)
-    except EgressRefused as refused:
-        raise Invalid.one("/issuer", refused.reason, refused.detail) from None
+    check_url(issuer, policy, pointer="/issuer")
     if "?" in issuer or "#" in issuer:
         raise Invalid.one("/issuer", "url_malformed", "An issuer has no query and no fragment.")
 

@@ -20,7 +20,7 @@ from domain.events import differences, emit
 from domain.free_text import keep_patients_out
 from domain.json_forms import accepted
 from domain.keyring import KeyRing
-from domain.outbound.destinations import EgressPolicy, check_url
+from domain.outbound.destinations import EgressPolicy, check_url, leads_elsewhere
 from domain.outbound.tools import Web
 from domain.records import archive
 from domain.tenancy import (
@@ -151,6 +151,10 @@ async def change_connection(
     kind = PRODUCTS[connection.product]
     before = {name: getattr(connection, name) for name in ConnectionFields.model_fields}
     values = await _checked(session, kind, fields, policy=policy)
+    if fields.credentials is None and leads_elsewhere(connection.base_url, fields.base_url):
+        # Or whoever may change a connection could read its credentials at a host of their own.
+        detail = "Another host would get the credentials. Say them again with the address."
+        raise Invalid.one("/credentials", "missing", detail)
     changed = differences(_for_the_trail(before), _for_the_trail(values))
     for name, value in values.items():
         if getattr(connection, name) != value:
@@ -212,7 +216,7 @@ def parse_address(text: str) -> tuple[UUID, UUID] | None:
 async def _checked(
     session: TenantSession, kind: type[Connector], fields: ConnectionFields, *, policy: EgressPolicy
 ) -> dict[str, Any]:
-    check_url(fields.base_url, policy)
+    check_url(fields.base_url, policy, pointer="/base_url")
     values = {name: getattr(fields, name) for name in ConnectionFields.model_fields}
     values["settings"] = accepted(kind.Settings, fields.settings, at="/settings")
     values["status_map"] = {word: TicketState(state).value for word, state in fields.status_map.items()}

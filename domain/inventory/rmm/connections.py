@@ -20,7 +20,7 @@ from domain.inventory.rmm.schedules import ScheduleFields, check_schedule, next_
 from domain.inventory.rmm.source import RmmSource
 from domain.json_forms import accepted
 from domain.keyring import KeyRing
-from domain.outbound.destinations import EgressPolicy, check_url
+from domain.outbound.destinations import EgressPolicy, check_url, leads_elsewhere
 from domain.outbound.egress import egress_under
 from domain.outbound.mail import send_mail
 from domain.outbound.tools import Web
@@ -117,6 +117,10 @@ async def change_connection(
     kind = PRODUCTS[connection.product]
     before = {name: getattr(connection, name) for name in RmmConnectionFields.model_fields}
     values = await _checked(session, kind, fields, policy=policy)
+    if fields.credentials is None and leads_elsewhere(connection.base_url, fields.base_url):
+        # Or whoever may change a connection could read its credentials at a host of their own.
+        detail = "Another host would get the credentials. Say them again with the address."
+        raise Invalid.one("/credentials", "missing", detail)
     changed = differences(_for_the_trail(before), _for_the_trail(values))
     for name, value in values.items():
         if getattr(connection, name) != value:
@@ -199,7 +203,7 @@ def _context(connection: RmmConnection) -> str:
 async def _checked(
     session: TenantSession, kind: type[RmmSource], fields: RmmConnectionFields, *, policy: EgressPolicy
 ) -> dict[str, Any]:
-    check_url(fields.base_url, policy)
+    check_url(fields.base_url, policy, pointer="/base_url")
     check_schedule(fields)
     values = {name: getattr(fields, name) for name in RmmConnectionFields.model_fields}
     values["settings"] = accepted(kind.Settings, fields.settings, at="/settings")

@@ -322,7 +322,7 @@ async def test_what_makes_no_sense_is_refused(house: House) -> None:
     right |= {"credentials": {"api_key": "k", "api_secret": "s"}}
     for wrong, pointer in (
         ({"product": "teamviewer"}, "/product"),
-        ({"base_url": "https://10.0.0.1"}, "/url"),
+        ({"base_url": "https://10.0.0.1"}, "/base_url"),
         ({"credentials": {"api_key": "k"}}, "/credentials/api_secret"),
         ({"settings": {"encryption_field": "udf31"}}, "/settings/encryption_field"),
         ({"every_minutes": 60, "daily_at": "03:00"}, "/daily_at"),
@@ -332,9 +332,11 @@ async def test_what_makes_no_sense_is_refused(house: House) -> None:
     ):
         refused = expect(await msp.post("/rmm-connections", {**right, **wrong}), 422)
         assert [each["pointer"] for each in refused["errors"]] == [pointer]
+    made = await msp.make("/rmm-connections", right)
+    refused = expect(await msp.patch(f"/rmm-connections/{made['id']}", {"base_url": "https://evil.example.com"}), 422)
+    assert [each["pointer"] for each in refused["errors"]] == ["/credentials"], "they go to no host they were not said for"
     technician = await house.member(msp, Role.technician)
     assert (await technician.post("/rmm-connections", right)).status_code == 403
-    made = await msp.make("/rmm-connections", right)
     assert (await technician.get_json("/rmm-connections"))["data"][0]["id"] == made["id"]
     products = {each["product"]: each for each in (await technician.get_json("/rmm-products"))["data"]}
     assert products.keys() == {"datto", "ninjaone"}

@@ -93,6 +93,10 @@ async def test_headers_of_ones_own_are_kept_and_never_shown(house: House) -> Non
     changed = expect(await msp.patch(at, {"headers": {"X-Team": "green"}}), 200)
     assert changed["header_names"] == ["x-team"]
     assert (await msp.patch(at, {"headers": {"Host": "inside"}})).status_code == 422
+    refused = expect(await msp.patch(at, {"url": "https://evil.example.com/"}), 422)
+    assert [each["pointer"] for each in refused["errors"]] == ["/headers"], "they go to no host they were not said for"
+    expect(await msp.patch(at, {"url": f"{URL}/elsewhere"}), 200)
+    expect(await msp.patch(at, {"url": "https://new.example.com/", "headers": {"X-Team": "green"}}), 200)
     assert expect(await msp.patch(at, {"headers": {}}), 200)["header_names"] == []
     for path in ("/audit-log", "/events", at):
         text = (await msp.get(path)).text

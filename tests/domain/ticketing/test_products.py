@@ -26,7 +26,7 @@ from domain.ticketing.tickets import Ticket
 from tests.domain.outbound.listening import eventually, listen, listening, working
 from tests.domain.ticketing.fakes import Fake, Request, serving
 from tests.domain.ticketing.products import PRODUCTS, Product
-from tests.makers import House, make_task
+from tests.makers import House, expect, make_task
 
 each_product = pytest.mark.parametrize("product", PRODUCTS, ids=lambda each: each.name)
 
@@ -266,8 +266,15 @@ async def test_what_a_product_needs_is_checked_when_it_is_connected(house: House
     wrong = {"organization_id": practice, "target": {"queue": "x"}}
     answer = await msp.post(f"/connections/{made['id']}/mappings", wrong)
     assert [each["pointer"] for each in answer.json()["errors"]] == ["/target/queue"]
+    at = f"/connections/{made['id']}"
     for url in ("https://10.0.0.1", "ftp://z.example.com", "https://u:p@z.example.com"):
-        assert (await msp.patch(f"/connections/{made['id']}", {"base_url": url})).status_code == 422
+        refused = expect(await msp.patch(at, {"base_url": url}), 422)
+        assert [each["pointer"] for each in refused["errors"]] == ["/base_url"]
+    elsewhere = {"base_url": "https://evil.example.com"}
+    refused = expect(await msp.patch(at, elsewhere), 422)
+    assert [each["pointer"] for each in refused["errors"]] == ["/credentials"], "they go to no host they were not said for"
+    expect(await msp.patch(at, {"base_url": "https://z.example.com/desk"}), 200)
+    expect(await msp.patch(at, {**elsewhere, "credentials": body["credentials"]}), 200)
     assert {each["product"] for each in await msp.all("/ticketing-products")} == KINDS.keys()
 
 
