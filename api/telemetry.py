@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.headers import Manners
 from api.problems import problem, unexpected
 from domain.clock import new_id
-from domain.errors import TooLarge
+from domain.errors import TooLarge, place_of
 from domain.networks import client_address
 from domain.queue_state import QueueLine
 from domain.settings import Settings
@@ -173,4 +173,28 @@ def set_up_logging(settings: Settings) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
+    logging.basicConfig(level=logging.WARNING, handlers=[OthersLog()])
+
+
+class OthersLog(logging.Handler):
+    """What libraries log, such as pgqueuer when the database goes away, as lines of ours.
+
+    A traceback would be many lines, and the message of an exception can quote a row or a parameter: what is kept of an error
+    is its kind and its place, as of our own.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        kept = {"error": type(error).__name__, "where": place_of(error)} if error else {}
+        log.log(min(record.levelno // 10, 5) * 10, "library", logger=record.name, message=_first_line(record), **kept)
+
+
+def _first_line(record: logging.LogRecord) -> str:
+    """The message, with the words and numbers in it; of an exception, a task and the like no more than their kind."""
+    said = record.args if isinstance(record.args, tuple) else ()
+    plain = tuple(each if isinstance(each, str | int | float) else type(each).__name__ for each in said)
+    try:
+        text = str(record.msg) % plain if plain else str(record.msg)
+    except (TypeError, ValueError):
+        text = str(record.msg)
+    return text.partition("\n")[0]

@@ -18,6 +18,7 @@
 ``api/problems.py`` maps each class to its status once. Raising rolls the transaction back; returning commits it.
 """
 
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -142,3 +143,9 @@ class TooManyRequests(DomainError):
 class Unavailable(DomainError):
     code = "unavailable"
     title = "The service cannot answer just now"
+
+
+def place_of(error: BaseException) -> str:
+    """The line of code where an error arose: enough to find it, and nothing of what it was about."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{frames[-1].filename.rsplit('/', 1)[-1]}:{frames[-1].lineno}" if frames else "unknown"

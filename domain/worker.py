@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import json
 import time
-import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,6 +22,7 @@ from pgqueuer.queries import Queries
 
 from domain import audit_exports, audit_partitions
 from domain.database import NOT_WAITING_FOR_THE_DISK
+from domain.errors import place_of
 from domain.inventory import fleet_importing, import_jobs
 from domain.inventory.rmm import pulling
 from domain.jobs import (
@@ -158,7 +158,7 @@ async def work(runtime: Runtime, stop: asyncio.Event, *, pace: Pace | None = Non
             await _work_on_one_connection(runtime, stop, pace, duties)
         except Exception as error:
             # Whatever it was, a worker that gives up helps nobody: the queue waits in the database.
-            log.warning("worker.interrupted", error=type(error).__name__, where=_where(error))
+            log.warning("worker.interrupted", error=type(error).__name__, where=place_of(error))
             await _pause(stop, pace.reconnect)
 
 
@@ -216,7 +216,7 @@ def _careful(runtime: Runtime, name: str, handler: Handler, pace: Pace) -> Calla
                 await handler(runtime, json.loads(job.payload or b"{}"))
             return
         except Exception as error:
-            failed, where = type(error).__name__, _where(error)
+            failed, where = type(error).__name__, place_of(error)
         # Raised out here so that the error itself, which may quote data, is neither logged nor kept by the queue.
         if job.attempts + 1 >= pace.attempts:
             log.error("job.set_aside", job=name, job_id=job.id, error=failed, where=where)
@@ -225,12 +225,6 @@ def _careful(runtime: Runtime, name: str, handler: Handler, pace: Pace) -> Calla
         raise RetryRequested(delay=pace.first_delay * 4**job.attempts, reason=failed)
 
     return run
-
-
-def _where(error: BaseException) -> str:
-    """The line of code where an error arose: enough to find it, and nothing of what it was about."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return f"{frames[-1].filename.rsplit('/', 1)[-1]}:{frames[-1].lineno}" if frames else "unknown"
 
 
 async def _do_chores(runtime: Runtime, queue: Queries, ended: asyncio.Event, chores: Sequence[Chore]) -> None:
@@ -247,7 +241,7 @@ async def _do_chores(runtime: Runtime, queue: Queries, ended: asyncio.Event, cho
                 try:
                     await chore.do(runtime)
                 except Exception as error:
-                    log.error("chore.failed", chore=chore.name, error=type(error).__name__, where=_where(error))
+                    log.error("chore.failed", chore=chore.name, error=type(error).__name__, where=place_of(error))
         await _pause(ended, timedelta(seconds=1) if mine else timedelta(seconds=5))
 
 

@@ -61,7 +61,9 @@ def test_the_demo_finds_what_the_sample_holds(folder: Path) -> None:
 
 def test_a_killed_postgres_is_started_again_and_sigterm_ends_everything_in_order(folder: Path) -> None:
     port = 18_000 + os.getpid() % 2_000
-    process = subprocess.Popen([*BITEWING, "up"], env=environment(folder, port=str(port), log_level="error"))
+    log = folder / "log"
+    with log.open("wb") as file:
+        process = subprocess.Popen([*BITEWING, "up"], env=environment(folder, port=str(port), log_level="warning"), stderr=file)
     cluster = folder / "data" / "postgres" / "cluster"
     try:
         until_ready(port)
@@ -83,6 +85,8 @@ def test_a_killed_postgres_is_started_again_and_sigterm_ends_everything_in_order
         process.kill()
         process.wait()
     assert not (cluster / "postmaster.pid").exists(), "Postgres was stopped as well"
+    told = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    assert "worker.interrupted" in {each["event"] for each in told}, "an outage is told line by line, each an object"
 
 
 def test_who_is_told_to_stop_while_postgres_starts_leaves_none_behind(folder: Path) -> None:
