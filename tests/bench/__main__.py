@@ -12,6 +12,7 @@ from rich.table import Table
 from domain.runtime import database_targets
 from domain.settings import load_settings
 from migrations import migrate
+from tests.bench.access import bench_access
 from tests.bench.evaluation import bench_one, bench_portfolio
 from tests.bench.faults import bench_faults
 from tests.bench.imports import bench_imports
@@ -30,6 +31,7 @@ async def main() -> None:
         rows = [
             *await bench_lists(settings),
             *await bench_imports(settings),
+            *await bench_access(settings),
             bench_one(),
             await bench_portfolio(settings),
             *bench_report(),
