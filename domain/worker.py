@@ -94,10 +94,13 @@ AT_ONCE: Mapping[str, int] = {
     IMPORT: 2,
     FLEET_IMPORT: 2,
     PULL_INVENTORY: 8,
+    TELL_TICKET: 64,
+    LOOK_AT_TICKET: 32,
+    POLL_TICKETS: 16,
     SEND_AGAIN: 32,
 }
 """How many jobs of a kind may be taken at once over all workers, where many would eat up memory, be taken for a flood by a
-mail server, wait for endpoints that are dead, or leave no place for others. Others are not bounded."""
+mail server, wait for endpoints and products that are dead, or leave no place for others. Others are not bounded."""
 IN_TURN: Mapping[str, int] = {EVALUATE: 2, REVIEW_AGREEMENTS: 2}
 """How many jobs of a kind one worker runs at once; those that it has taken beyond that wait their turn. Short jobs that come by
 the thousand are taken in heaps: the queue lets a fifth of a second pass between one taking and the next."""

@@ -29,7 +29,8 @@ from domain.ticketing.tickets import Ticket, TicketComment
 LOOKS = 5
 """How often a look may find that the ticket was told something meanwhile."""
 AGAIN_AFTER = timedelta(minutes=1)
-"""After a look that failed, because the product was away."""
+"""After a look that failed, because the product was away; twice as long each time."""
+AGAIN_WITHIN = timedelta(hours=1)
 
 _HEARD_BEFORE = """
     insert into heard_callback (tenant_id, id, created_at, updated_at, version, connection_id, key)
@@ -67,7 +68,7 @@ async def ask_to_look(session: TenantSession, ticket_id: UUID, *, because: str) 
 
 async def look(runtime: Runtime, payload: Mapping[str, Any]) -> None:
     """The job behind every look at a ticket."""
-    wall, ticket_id = Wall(UUID(payload["tenant_id"])), UUID(payload["ticket_id"])
+    wall, ticket_id, tries = Wall(UUID(payload["tenant_id"])), UUID(payload["ticket_id"]), payload.get("tries", 0)
     for _ in range(LOOKS):
         async with tenant_session(runtime.database, wall, actor=SYSTEM) as session:
             ticket = await session.fetch(Ticket, ticket_id)
@@ -83,18 +84,22 @@ async def look(runtime: Runtime, payload: Mapping[str, Any]) -> None:
         async with tenant_session(runtime.database, wall, actor=actor) as session:
             if failure is not None:
                 await troubles.note_failure(session, connection.id, failure)
-                await _look_again(session, ticket_id)
+                await _look_again(session, ticket_id, tries)
             elif await _apply(session, ticket_id, seen_at, connector, remote, comments):
                 await troubles.note_success(session, connection.id)
             else:
                 continue
         return
+    # It is told one thing after the other. What happened there must not wait until somebody asks again.
+    async with tenant_session(runtime.database, wall, actor=SYSTEM) as session:
+        await _look_again(session, ticket_id, tries)
 
 
-async def _look_again(session: TenantSession, ticket_id: UUID) -> None:
-    later = now() + AGAIN_AFTER
-    key = f"{LOOK_AT_TICKET}:{ticket_id}:again:{int(later.timestamp() // AGAIN_AFTER.total_seconds())}"
-    await enqueue_once(session, LOOK_AT_TICKET, [Errand(key=key, ids={"ticket_id": ticket_id}, after=AGAIN_AFTER, priority=-1)])
+async def _look_again(session: TenantSession, ticket_id: UUID, tries: int) -> None:
+    wait = min(AGAIN_AFTER * 2 ** min(tries, 10), AGAIN_WITHIN)
+    key = f"{LOOK_AT_TICKET}:{ticket_id}:again:{int((now() + wait).timestamp() // AGAIN_AFTER.total_seconds())}"
+    ids = {"ticket_id": ticket_id, "tries": tries + 1}
+    await enqueue_once(session, LOOK_AT_TICKET, [Errand(key=key, ids=ids, after=wait, priority=-1)])
 
 
 async def _see(

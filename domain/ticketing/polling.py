@@ -25,7 +25,8 @@ OVERLAP = timedelta(minutes=2)
 """Clocks differ, and a product's search may lag behind."""
 OVERDUE = timedelta(seconds=30)
 UNSEEN = timedelta(days=1)
-"""A ticket that nobody has looked at for so long is looked at: no list of changes shows that it is gone."""
+"""A ticket that nobody has looked at for so long is looked at: no list of changes shows that it is gone. Not where its task is
+over for good, or every ticket there ever was would be asked for each day."""
 AT_ONCE = 500
 REMEMBERED = timedelta(days=2)
 
@@ -44,6 +45,7 @@ _OVERDUE = """
 _UNSEEN = """
     select t.id from ticket t
     join ticketing_connection c on c.tenant_id = t.tenant_id and c.id = t.connection_id and c.enabled
+    join task k on k.tenant_id = t.tenant_id and k.id = t.task_id and k.archived_at is null and k.status <> 'verified'
     where t.tenant_id = $1 and t.gone_at is null and t.remote_id is not null and t.looked_at < now() - $2::interval
     limit $3"""
 

@@ -206,20 +206,29 @@ async def _set_state(connector: Connector, id: str, state: TicketState) -> Remot
     return await connector.get(id)
 
 
-async def _comment(connector: Connector, id: str, text: str, *, begun: bool) -> None:
+async def _comment(connector: Connector, id: str, text: str, *, begun: bool) -> RemoteTicket | None:
+    """Some products take what is said on a ticket that was deleted, where nobody reads it: such a ticket is shown."""
+    remote = await connector.get(id)
+    if remote.gone:
+        return remote
     if begun:
         there = {each.ours for each in await connector.comments(id)}
         if _mark_of(text) in there:
-            return
+            return None
     await connector.comment(id, text)
+    return None
 
 
 def _mark_of(text: str) -> str:
     return text.rsplit("[bitewing:", 1)[-1].rstrip("]")
 
 
-async def _update(connector: Connector, id: str, changes: Changes) -> None:
+async def _update(connector: Connector, id: str, changes: Changes) -> RemoteTicket | None:
+    remote = await connector.get(id)
+    if remote.gone:
+        return remote
     await connector.update(id, changes)
+    return None
 
 
 # --- what came of it --------------------------------------------------------------------------------------------------
@@ -232,20 +241,20 @@ async def _record(session: TenantSession, turn: Turn, remote: RemoteTicket | Non
     ticket.leased_until = None
     if failure is not None:
         return await _record_failure(session, ticket, change, failure)
+    if remote is not None and remote.gone:
+        await lose(session, ticket)
+        return False
     change.status = ChangeStatus.told
     change.told_at = now()
     change.detail = None
     ticket.attempts = 0
     ticket.trouble = ticket.trouble_detail = None
     ticket.next_attempt_at = now()
-    await troubles.note_success(session, ticket.connection_id)
     if remote is not None:
-        if remote.gone:
-            await lose(session, ticket)
-            return False
         _take_over(ticket, turn.connector, remote)
         if change.kind is ChangeKind.create:
             emit(session, "ticket.opened", ticket, {"task_id": ticket.task_id, "connection_id": ticket.connection_id})
+    await troubles.note_success(session, ticket.connection_id)
     return True
 
 

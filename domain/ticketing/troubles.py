@@ -7,6 +7,7 @@ from domain.events import emit
 from domain.outbound.tools import ToolFailed, Trouble
 from domain.tenancy import TenantSession
 from domain.ticketing.connections import Connection
+from domain.ticketing.waking import wake
 
 _SET = """
     update ticketing_connection set failing_since = coalesce(failing_since, $3), trouble = $4, trouble_detail = $5
@@ -28,6 +29,7 @@ async def note_failure(session: TenantSession, connection_id: UUID, failure: Too
 
 
 async def note_success(session: TenantSession, connection_id: UUID) -> None:
+    """Say that it is over, and tell at once what waits. What was changed of a ticket before is written first."""
     connection = await session.fetch(Connection, connection_id)
     if connection.failing_since is not None:
         driver = await session.driver()
@@ -38,3 +40,5 @@ async def note_success(session: TenantSession, connection_id: UUID) -> None:
             connection_id,
         )
         emit(session, "connection.recovered", connection)
+        await session.flush()
+        await wake(session, connection_id)

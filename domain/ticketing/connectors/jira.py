@@ -32,6 +32,8 @@ from domain.ticketing.connector import (
 
 _FIELDS = "status,labels,updated"
 _LABEL = "bitewing-"
+_MOST_CHANGED = 20_000
+"""As after a week without us: what is cut off here would not be asked for again."""
 
 
 class JiraSettings(Fields):
@@ -132,9 +134,9 @@ class Jira(Connector):
     async def changed_since(self, moment: datetime) -> Sequence[RemoteTicket]:
         # JQL reads a moment in the zone of the account; a span back from now means the same everywhere.
         minutes = max(1, int((now() - moment).total_seconds() // 60) + 1)
-        return await self._search(f"updated >= -{minutes}m AND labels is not EMPTY")
+        return await self._search(f"updated >= -{minutes}m AND labels is not EMPTY", most=_MOST_CHANGED)
 
-    async def _search(self, jql: str, *, most: int = 1000) -> list[RemoteTicket]:
+    async def _search(self, jql: str, *, most: int) -> list[RemoteTicket]:
         found: list[RemoteTicket] = []
         token: str | None = None
         while True:

@@ -30,6 +30,8 @@ from domain.ticketing.connector import (
 
 _NAME = r"^[A-Za-z0-9 _.-]+$"
 _PAGE = 100
+_MOST_CHANGED = 20_000
+"""As after a week without us: what is cut off here would not be asked for again."""
 
 
 class RequestTrackerSettings(Fields):
@@ -127,9 +129,9 @@ class RequestTracker(Connector):
     async def changed_since(self, moment: datetime) -> Sequence[RemoteTicket]:
         # RT reads a moment in the zone of its own settings, but for this one form.
         since = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        return await self._search(f"LastUpdated >= '{since}' AND CF.{{{self._field}}} IS NOT NULL")
+        return await self._search(f"LastUpdated >= '{since}' AND CF.{{{self._field}}} IS NOT NULL", most=_MOST_CHANGED)
 
-    async def _search(self, query: str, *, most: int = 1000) -> list[RemoteTicket]:
+    async def _search(self, query: str, *, most: int) -> list[RemoteTicket]:
         fields = {"query": query, "fields": "Status,LastUpdated,CustomFields", "orderby": "LastUpdated"}
         return [self._ticket(each) for each in await self._pages("/REST/2.0/tickets", fields, most=most)]
 

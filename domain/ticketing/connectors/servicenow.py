@@ -28,6 +28,7 @@ from domain.ticketing.connector import (
 )  # fmt: skip
 
 _TABLE = "/api/now/table/incident"
+_PAGE = 1000
 _FIELDS = "sys_id,number,state,correlation_id,sys_updated_on"
 
 
@@ -125,10 +126,16 @@ class ServiceNow(Connector):
 
     async def changed_since(self, moment: datetime) -> Sequence[RemoteTicket]:
         since = moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
-        return await self._search(f"sys_updated_on>={since}^correlation_display=Bitewing^ORDERBYsys_updated_on")
+        wanted = f"sys_updated_on>={since}^correlation_display=Bitewing^ORDERBYsys_updated_on"
+        found: list[RemoteTicket] = []
+        while True:
+            page = await self._search(wanted, most=_PAGE, beyond=len(found))
+            found += page
+            if len(page) < _PAGE:
+                return found
 
-    async def _search(self, query: str, *, most: int = 1000) -> list[RemoteTicket]:
-        fields = {"sysparm_query": query, "sysparm_fields": _FIELDS, "sysparm_limit": str(most)}
+    async def _search(self, query: str, *, most: int, beyond: int = 0) -> list[RemoteTicket]:
+        fields = {"sysparm_query": query, "sysparm_fields": _FIELDS, "sysparm_limit": str(most), "sysparm_offset": str(beyond)}
         return [self._ticket(each) for each in (await self.web.get(_TABLE, fields))["result"]]
 
     def _ticket(self, said: Mapping[str, Any]) -> RemoteTicket:

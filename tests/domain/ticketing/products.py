@@ -357,7 +357,8 @@ def _sn_patch(kept: Kept, body: Any) -> None:
 def _sn_list(fake: Fake, request: Request, _: re.Match[str]) -> Answer:
     found = re.fullmatch(r"correlation_id=(\S+)", request.query["sysparm_query"])
     shown = fake.by_external(found[1]) if found else fake.tickets.values()
-    return 200, {"result": [_incident(each) for each in shown]}
+    start, most = int(request.query["sysparm_offset"]), int(request.query["sysparm_limit"])
+    return 200, {"result": [_incident(each) for each in list(shown)[start : start + most]]}
 
 
 def _sn_journal(fake: Fake, request: Request, _: re.Match[str]) -> Answer:

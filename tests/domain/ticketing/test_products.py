@@ -18,9 +18,10 @@ from domain.outbound.egress import Egress, EgressPolicy
 from domain.outbound.tools import ToolFailed, Trouble, Web, asked
 from domain.runtime import Runtime
 from domain.tenancy import SYSTEM, Wall
-from domain.ticketing import telling
+from domain.ticketing import hearing, polling, telling
 from domain.ticketing.connector import Account, Callback, Changes, Connector, Draft, TicketState, marked
 from domain.ticketing.connectors import PRODUCTS as KINDS
+from domain.ticketing.connectors import servicenow
 from domain.ticketing.templates import MOST_RESULT, check_template, rendered
 from domain.ticketing.tickets import Ticket
 from tests.domain.outbound.listening import eventually, listen, listening, working
@@ -77,6 +78,17 @@ async def test_the_life_of_a_ticket(product: Product) -> None:
             await desk.get("404")
         assert gone.value.trouble is Trouble.gone
         assert fake.faults == [], "the contract was kept"
+
+
+async def test_what_changed_is_seen_beyond_the_first_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(servicenow, "_PAGE", 2)
+    product = next(each for each in PRODUCTS if each.name == "servicenow")
+    async with serving(product.fake()) as fake:
+        desk = connector(product, fake)
+        for _ in range(5):
+            await desk.create(draft(product, str(new_id())))
+        seen = await desk.changed_since(now() - timedelta(minutes=5))
+        assert [each.id for each in seen] == ["1", "2", "3", "4", "5"]
 
 
 TROUBLES: tuple[tuple[int, Mapping[str, str], bytes, Trouble], ...] = (
@@ -321,6 +333,74 @@ async def test_what_waits_is_told_at_once_when_it_is_mended(house: House, runtim
                 at = f"/tasks/{task['id']}/tickets"
                 await eventually(refused, "the product has refused the next one")
         assert (len(fake.tickets), fake.faults) == (2, [])
+
+
+async def test_what_waits_is_told_at_once_when_the_product_is_back(house: House, runtime: Runtime) -> None:
+    """The waits are the real ones: the poll that gets through wakes what waits for hours yet."""
+    msp = await house.tenant()
+    practice = await house.organization(msp)
+    product = next(each for each in PRODUCTS if each.name == "redmine")
+    async with serving(product.fake()) as fake, working(runtime):
+        body = {
+            "product": product.name, "name": "Desk", "base_url": f"http://127.0.0.1:{fake.port}",
+            "settings": product.settings, "credentials": product.credentials,
+        }  # fmt: skip
+        connection = await msp.make("/connections", body)
+        target = {"organization_id": practice, "target": product.target}
+        await msp.make(f"/connections/{connection['id']}/mappings", target)
+        fake.trouble = (503, {}, b"<html>Maintenance</html>")
+        tasks = [await make_task(msp, practice) for _ in range(2)]
+        for task in tasks:
+            await msp.make(f"/tasks/{task['id']}/tickets", {"connection_id": connection["id"]})
+
+        async def tickets() -> list[dict[str, Any]]:
+            return [each for task in tasks for each in await msp.all(f"/tasks/{task['id']}/tickets")]
+
+        async def troubled() -> bool:
+            return all(each["trouble"] == Trouble.unreachable.value for each in await tickets())
+
+        async def told() -> bool:
+            return all(each["waiting"] == 0 and each["remote_id"] for each in await tickets())
+
+        await eventually(troubled, "both have been tried")
+        async with tenant_session(runtime.database, Wall(msp.tenant_id), actor=SYSTEM) as session:
+            for each in await tickets():
+                (await session.fetch(Ticket, UUID(each["id"]))).next_attempt_at = now() + timedelta(days=1)
+        fake.trouble = None
+        await polling.poll(runtime, {"tenant_id": str(msp.tenant_id), "connection_id": connection["id"]})
+        await eventually(told, "both are told")
+        assert len(fake.tickets) == 2
+
+
+async def test_a_look_that_is_out_of_date_again_and_again_is_made_later(
+    house: House, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    msp = await house.tenant()
+    practice = await house.organization(msp)
+    product = next(each for each in PRODUCTS if each.name == "redmine")
+    async with serving(product.fake()) as fake:
+        body = {
+            "product": product.name, "name": "Desk", "base_url": f"http://127.0.0.1:{fake.port}",
+            "settings": product.settings, "credentials": product.credentials,
+        }  # fmt: skip
+        connection = await msp.make("/connections", body)
+        target = {"organization_id": practice, "target": product.target}
+        await msp.make(f"/connections/{connection['id']}/mappings", target)
+        task = await make_task(msp, practice)
+        ticket = await msp.make(f"/tasks/{task['id']}/tickets", {"connection_id": connection["id"]})
+        job = {"tenant_id": str(msp.tenant_id), "ticket_id": ticket["id"]}
+        await telling.tell(runtime, job)
+
+        async def told_meanwhile(*_: Any) -> bool:
+            return False
+
+        monkeypatch.setattr(hearing, "_apply", told_meanwhile)
+        await hearing.look(runtime, job)
+        async with tenant_session(runtime.database, Wall(msp.tenant_id), actor=SYSTEM) as session:
+            driver = await session.driver()
+            wanted = "select payload from pgqueuer where entrypoint = 'tickets.look' and dedupe_key like $1"
+            [later] = await driver.fetch(wanted, f"%{ticket['id']}:again:%")
+        assert json.loads(later["payload"])["tries"] == 1
 
 
 async def test_what_is_said_while_a_connection_is_off_waits_and_what_is_refused_is_listed(

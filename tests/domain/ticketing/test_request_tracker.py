@@ -252,6 +252,10 @@ async def test_a_ticket_that_is_gone_is_made_anew_and_what_was_known_is_kept(des
         kept = (await msp.all(f"/tasks/{task['id']}/tickets"))[0]
         assert (kept["remote_id"], kept["remote_status"], kept["gone_at"] is not None) == (first["remote_id"], "new", True)
         assert await rt.tickets(second["id"]) == [second["remote_id"]] != [first["remote_id"]]
+        await rt.json("DELETE", f"/ticket/{second['remote_id']}")
+        await msp.make(f"/tasks/{task['id']}/comments", {"text": "Is anybody there?"})
+        third = await desk.ticket(task, lambda each: each["replaces"] == second["id"] and each["waiting"] == 0, "once more")
+        assert "Olivia Owner: Is anybody there?" in await rt.said(third["remote_id"]), "RT took it, where nobody reads it"
 
 
 async def test_bad_risks_make_tasks_and_tickets_by_themselves(desk: Desk, runtime: Runtime) -> None:
