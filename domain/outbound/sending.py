@@ -61,12 +61,15 @@ class Pace:
     interval: float
     free_at: float = 0.0
 
-    async def turn(self) -> None:
-        """Wait for one's turn."""
+    async def turn(self, *, by: float) -> bool:
+        """Wait for one's turn. False, at once, where that would come too late; nothing is taken then."""
         if self.interval:
             mine = max(time.monotonic(), self.free_at)
+            if mine > by:
+                return False
             self.free_at = mine + self.interval
             await asyncio.sleep(mine - time.monotonic())
+        return True
 
     async def rest(self) -> None:
         """Wait until the next turn, which may be another job's."""
@@ -224,7 +227,9 @@ async def _send(current: Round, lines: Lines) -> None:
         try:
             while current.due and time.monotonic() < end:
                 due = current.due.popleft()
-                await current.pace.turn()
+                if not await current.pace.turn(by=end):
+                    current.due.appendleft(due)
+                    return
                 attempt = await _attempt(current, due, line)
                 current.made.append(attempt)
                 if retries.outcome(attempt.answer, attempts_made=due.attempts + 1) is Outcome.gone:

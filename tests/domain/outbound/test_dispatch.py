@@ -1,6 +1,7 @@
 """Fan-out and attempts when things go wrong: roll-backs, a lost queue, jobs that run twice, answers that come late."""
 
 import asyncio
+from collections import deque
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -12,7 +13,9 @@ from domain.clock import new_id
 from domain.database import tenant_session
 from domain.outbound import dispatch, sending
 from domain.outbound.deliveries import Delivery, send_test
+from domain.outbound.egress import EgressPolicy, egress_under
 from domain.outbound.endpoints import WebhookEndpoint
+from domain.outbound.signing import new_secret
 from domain.runtime import Runtime
 from domain.tenancy import SYSTEM, Wall
 from tests.domain.outbound.listening import HURRIED, deliveries, eventually, listen, listening, settled, working
@@ -169,3 +172,24 @@ async def test_a_resend_and_an_answer_at_the_same_moment_do_not_overwrite_each_o
             assert not resending.done(), "it waits for the answer to be noted"
         expect(await resending, 202)
         assert (await msp.get(f"/deliveries/{delivery['id']}")).headers["etag"] == '"3"', "one attempt, then one resend"
+
+
+async def test_what_would_come_too_late_is_left_for_the_next_round(runtime: Runtime) -> None:
+    """Or a job would hold its endpoint longer than its lease, and another would send the same beside it."""
+    async with listening() as heard:
+        egress = egress_under(EgressPolicy.of(runtime.settings))
+        due = [sending.Due(id=new_id(), version=1, attempts=0, event_id=new_id(), is_test=False, body=b"{}") for _ in range(3)]
+        current = sending.Round(
+            url=heard.url,
+            keys=[new_secret()],
+            own_headers={},
+            at_once=3,
+            pace=sending.Pace(interval=3600.0),
+            due=deque(due),
+        )
+        lines = sending.Lines(egress)
+        async with asyncio.timeout(20):
+            await sending._send(current, lines)  # pyright: ignore[reportPrivateUsage]  a round as the job makes it
+        await lines.close()
+        assert [each.delivery_id for each in current.made] == [due[0].id]
+        assert {each.id for each in current.due} == {each.id for each in due[1:]}
