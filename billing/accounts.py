@@ -13,6 +13,7 @@ from sqlalchemy import ForeignKeyConstraint, UniqueConstraint
 from sqlmodel import Field, col, select
 
 from billing.prices import Period
+from domain.errors import Conflict
 from domain.events import differences, emit
 from domain.free_text import keep_patients_out
 from domain.jobs import enqueue
@@ -40,6 +41,12 @@ class AccountFields(Fields):
         default=None, max_length=320, schema_extra={"pattern": r"^[^@\s]+@[^@\s]+\.[^@\s]+$"}, description="Gets invoices."
     )
     billing_address: str | None = Field(default=None, max_length=500)
+    billing_postal_code: str | None = Field(default=None, max_length=20)
+    billing_country: str | None = Field(
+        default=None,
+        schema_extra={"pattern": r"^[A-Z]{2}$"},
+        description="As ISO 3166-1 has it, such as `US`. Where Stripe works out the tax it is needed, with the postal code.",
+    )
     tax_rate: int = Field(default=0, ge=0, le=3_000, description="In hundredths of a percent, for invoices without Stripe.")
 
 
@@ -76,6 +83,11 @@ class Account(AccountFields, TenantOwned, table=True):
     """How many times what is subscribed was told to Stripe: part of the keys of those calls."""
 
     @property
+    def placed(self) -> bool:
+        """Whether it is said where the payer is, as far as a tax can be worked out from it."""
+        return self.billing_country is not None and (self.billing_country != "US" or self.billing_postal_code is not None)
+
+    @property
     def period(self) -> Period | None:
         if self.period_start is None or self.period_end is None:
             return None
@@ -97,7 +109,8 @@ async def account_of(session: TenantSession, organization_id: UUID | None, *, lo
 async def opened_account(
     session: TenantSession, organization_id: UUID | None, *, ledger: Ledger, collection: Collection = Collection.invoice
 ) -> Account:
-    """The account, opened if there is none yet, and locked: whoever changes what is on it takes turns."""
+    """The account, opened if there is none yet, and locked: whoever changes what is on it takes turns. How it is paid can
+    change while no year of it runs."""
     connection = await session.driver()
     key = f"billing_account:{session.tenant_id}:{organization_id}"
     await connection.execute("select pg_advisory_xact_lock(hashtextextended($1, 0))", key)
@@ -105,7 +118,19 @@ async def opened_account(
     if account is None:
         account = await session.save(Account(organization_id=organization_id, ledger=ledger, collection=collection))
         emit(session, "billing_account.opened", account, {"collection": collection.value, "ledger": ledger.value})
+    elif account.anchor is None and account.collection is not collection:
+        account.collection = collection
+        await session.flush()
     return account
+
+
+def check_placed(account: Account | None, settings: Settings) -> None:
+    """Refuse what would be invoiced with a tax that nobody can work out. A card's address is asked for where it is typed in."""
+    if settings.stripe_tax and ledger_of(settings) is Ledger.stripe and (account is None or not account.placed):
+        detail = (
+            "The tax depends on where the payer is: say the account's country and postal code first, by /v1/billing/account."
+        )
+        raise Conflict(detail, code="address_missing")
 
 
 async def amend(session: TenantSession, account: Account, fields: AccountFields) -> Account:
@@ -118,6 +143,7 @@ async def amend(session: TenantSession, account: Account, fields: AccountFields)
             setattr(account, name, value["to"])
         await session.flush()
         emit(session, "billing_account.updated", account, changed)
+        tell_stripe(session, account)
     return account
 
 

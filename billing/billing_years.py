@@ -27,7 +27,7 @@ from domain.tenancy import TenantSession
 async def begin_year(session: TenantSession, account: Account, *, on: date) -> None:
     """Begin the account's first billing year with whatever is on it."""
     subscriptions = await on_account(session, account)
-    account.anchor = await _anchor(session, account, subscriptions, on)
+    account.anchor = await anchor_of(session, account, subscriptions, on=on)
     period = year_of(account.anchor, on)
     account.period_start, account.period_end = period.start, period.end
     account.next_statement_on = next_statement(account, on)
@@ -35,13 +35,21 @@ async def begin_year(session: TenantSession, account: Account, *, on: date) -> N
     emit(session, "billing_account.year_began", account, {"period_start": on, "period_end": period.end})
     whole = on == period.start
     account.stripe_bills_from = period.start if whole else period.end
-    if account.ledger is Ledger.manual or not whole:
-        names = await _names(session, subscriptions)
-        lines = year_lines(account, subscriptions, names, period, on)
-        charges = [] if account.ledger is Ledger.manual else await _as_charges(session, account, lines)
-        said = [] if charges else lines
-        await issue(session, account, lines=said, charges=charges, period=Period(on, period.end), on=on)
+    if account.ledger is Ledger.manual:
+        lines = year_lines(account, subscriptions, await _names(session, subscriptions), period, on)
+        await issue(session, account, lines=lines, period=Period(on, period.end), on=on)
+    elif not whole:
+        await charge_first_part(session, account, on=on)
     tell_stripe(session, account)
+
+
+async def charge_first_part(session: TenantSession, account: Account, *, on: date) -> None:
+    """The days until the first whole year, invoiced at once. In our own lines: Stripe would cut the year by the second."""
+    assert account.period is not None
+    subscriptions = await on_account(session, account)
+    lines = year_lines(account, subscriptions, await _names(session, subscriptions), account.period, on)
+    charges = await _as_charges(session, account, lines)
+    await issue(session, account, charges=charges, period=Period(on, account.period.end), on=on)
 
 
 async def renew(session: TenantSession, account: Account, *, on: date) -> None:
@@ -125,7 +133,6 @@ def year_lines(
 
 
 async def _as_charges(session: TenantSession, account: Account, lines: Sequence[Mapping[str, Any]]) -> list[Charge]:
-    """Part of a year, for Stripe, which would cut it by the second."""
     return [
         await session.save(
             Charge(
@@ -197,8 +204,9 @@ def next_statement(account: Account, on: date) -> date:
     return months_after(account.period_start, months)
 
 
-async def _anchor(session: TenantSession, account: Account, subscriptions: Sequence[Subscription], on: date) -> date:
-    """Today; or for an organization that wants its renewals to follow its analysis, the day that one was sealed."""
+async def anchor_of(session: TenantSession, account: Account, subscriptions: Sequence[Subscription], *, on: date) -> date:
+    """From which day the years of an account are counted that begins ``on``: from that one; or for an organization that wants
+    its renewals to follow its analysis, from the day that one was sealed."""
     follows = [each for each in subscriptions if each.renewal is Renewal.analysis_year]
     if account.organization_id is None or not follows:
         return on

@@ -6,7 +6,8 @@ and Stripe answers as it did. Stripe forgets keys after a day; then what was mad
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
@@ -21,6 +22,15 @@ from domain.runtime import Runtime
 from domain.tenancy import SYSTEM, TenantOwned, Wall, instant, json_object, tenant_table
 
 KEYS_LIVE = timedelta(hours=23)
+DONE: Mapping[str, Collection[str]] = {
+    "invoices.finalize_invoice": ("open", "paid", "uncollectible", "void"),
+    "quotes.finalize_quote": ("open", "accepted", "canceled"),
+    "quotes.accept": ("accepted",),
+    "quotes.cancel": ("canceled",),
+    "subscription_schedules.cancel": ("canceled",),
+    "checkout.sessions.expire": ("expired",),
+}
+"""What cannot be done twice, and the states in which it is seen to be done."""
 WRITE = (
     "insert into stripe_call (tenant_id, id, created_at, updated_at, version, purpose, verb, target, params) "
     "values ($1, $2, now(), now(), 1, $3, $4, $5, $6::jsonb) on conflict (tenant_id, purpose) do nothing"
@@ -39,6 +49,29 @@ class StripeCall(TenantOwned, table=True):
     params: dict[str, Any] = json_object()
     answered_at: datetime | None = instant(default=None)
     result_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Work:
+    """One account in the hands of this worker."""
+
+    runtime: Runtime
+    gateway: Gateway
+    tenant_id: UUID
+    account_id: UUID
+
+    async def once(self, purpose: str, verb: str, params: Mapping[str, Any], *, target: str | None = None) -> str:
+        return await once(self.runtime, self.gateway, self.tenant_id, purpose, verb, params, target=target)
+
+    @property
+    def tax(self) -> dict[str, Any]:
+        """Prices are without tax or with it as the price list says; whether Stripe works it out, the settings."""
+        return {"automatic_tax": {"enabled": True}} if self.runtime.settings.stripe_tax else {}
+
+    @property
+    def names(self) -> dict[str, str]:
+        """By which everything at Stripe is known to be ours."""
+        return {"bitewing_tenant": str(self.tenant_id), "bitewing_account": str(self.account_id)}
 
 
 async def once(
@@ -82,10 +115,15 @@ async def _written(
 
 async def _made_before(gateway: Gateway, call: StripeCall) -> str | None:
     """What an unanswered call made so long ago that Stripe has forgotten its key."""
-    if not call.verb.endswith("create") or now() - call.created_at < KEYS_LIVE:
+    if now() - call.created_at < KEYS_LIVE:
+        return None
+    service, _, act = call.verb.rpartition(".")
+    if call.verb in DONE and call.target is not None:
+        return call.target if (await gateway.read(service, call.target))["status"] in DONE[call.verb] else None
+    if act != "create":
         return None
     since = {"gte": int(call.created_at.timestamp()) - 60}
-    async for each in gateway.each(call.verb.removesuffix(".create"), created=since):
+    async for each in gateway.each(service, created=since):
         names: dict[str, str] = each.get("metadata") or {}
         if names.get("bitewing_call") == str(call.id):
             return each["id"]

@@ -10,11 +10,14 @@ from typing import Any
 from uuid import UUID
 
 from billing.accounts import Account, Collection
+from billing.billing_years import anchor_of
 from billing.calls import once
-from billing.gateway import Gateway, StripeRefused, StripeUnavailable, reached
-from billing.pushing import price_of
+from billing.gateway import Gateway, StripeRefused, StripeUnavailable, midnight, reached
+from billing.plans import price_list
+from billing.price_tags import price_of
+from billing.prices import in_words, remainder, year_of
 from billing.subscription_rows import State, Subscription
-from domain.clock import new_id
+from domain.clock import new_id, today
 from domain.errors import Conflict, Unavailable
 from domain.runtime import Runtime
 from domain.settings import Settings
@@ -32,14 +35,16 @@ async def checkout_page(
     _with_stripe(runtime.settings)
     if account.collection is not Collection.card or subscription.state is not State.incomplete:
         raise Conflict("Only a subscription that waits for its card has a checkout.", code="nothing_to_pay")
+    begins, said = await _first_part(session, account, subscription)
     names = {"bitewing_tenant": str(session.tenant_id), "bitewing_account": str(account.id)}
     params: dict[str, Any] = {
         "mode": "subscription",
         "customer": _customer(account),
-        "subscription_data": {"metadata": names},
+        "subscription_data": {"metadata": names, **begins},
         "client_reference_id": str(subscription.id),
         "success_url": success_url,
         "cancel_url": cancel_url,
+        **said,
     }
     if runtime.settings.stripe_tax:
         params |= {"automatic_tax": {"enabled": True}, "customer_update": {"address": "auto"}}
@@ -56,6 +61,25 @@ async def checkout_page(
             return page["url"]
     except (StripeUnavailable, StripeRefused):
         raise Unavailable("Stripe does not answer just now. Nothing was charged.") from None
+
+
+async def _first_part(
+    session: TenantSession, account: Account, subscription: Subscription
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Where renewals follow the analysis: from which day on Stripe renews, and the words that say so beside the button. It
+    charges nothing for the days until then; we do, as soon as the card is there."""
+    on = today()
+    year = year_of(await anchor_of(session, account, [subscription], on=on), on)
+    if year.start == on:
+        return {}, {}
+    cents = [remainder(subscription.rate, year, day) * subscription.locations for day in (on, year.start)]
+    sums = [in_words(each, price_list().currency) for each in cents]
+    message = (
+        f"{sums[0]} for the {(year.end - on).days} days until {year.end}, when the next security risk analysis is due, are "
+        f"charged to this card as soon as it is here; from then on {sums[1]} a year. Tax, if any, is added."
+    )
+    begins = {"billing_cycle_anchor": midnight(year.end), "proration_behavior": "none"}
+    return begins, {"custom_text": {"submit": {"message": message}}}
 
 
 async def _open_page(
@@ -76,7 +100,7 @@ async def portal_page(session: TenantSession, runtime: Runtime, account: Account
     params = {"customer": _customer(account), "return_url": return_url}
     try:
         async with reached(runtime.settings) as gateway:
-            # Good for minutes and read by nobody afterwards: the request's own id is its purpose.
+            # Good for minutes, costs nothing, and cannot be read again: so it is not written down before it is made.
             key = f"portal:{session.tenant_id}:{new_id()}"
             return (await gateway.call("billing_portal.sessions.create", None, params, key=key))["url"]
     except (StripeUnavailable, StripeRefused):

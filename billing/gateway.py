@@ -1,11 +1,13 @@
 """The way to Stripe: the only file that knows its library. Everything goes in and comes out as plain objects.
 
-Every POST carries an idempotency key that ``billing/calls.py`` has stored before. The API's version is pinned: fields have
+Every POST carries an idempotency key, which ``billing/calls.py`` has stored before. Two kinds need no row: products and prices,
+whose names are their keys, and a page of the portal, which makes nothing that lasts. The API's version is pinned: fields have
 moved between versions, and the library's own default would move with an upgrade.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 import stripe
@@ -91,6 +93,11 @@ def read_event(body: bytes, signature: str, secret: str) -> dict[str, Any]:
     except (ValueError, stripe.SignatureVerificationError):
         raise NotStripes from None
     return event.to_dict()
+
+
+def midnight(day: date) -> int:
+    """As Stripe writes the moment at which a day begins."""
+    return int(datetime.combine(day, time(), UTC).timestamp())
 
 
 async def _answered(act: Callable[[], Awaitable[Any]]) -> dict[str, Any]:

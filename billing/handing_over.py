@@ -45,8 +45,8 @@ HAND_OVER = "transfers.hand_over"
 STUCK = timedelta(minutes=10)
 _KEPT_OF_ACCOUNT = (
     "ledger", "collection", "anchor", "period_start", "period_end", "next_statement_on", "billing_name", "billing_email",
-    "billing_address", "tax_rate", "stripe_customer_id", "stripe_subscription_id", "stripe_status", "stripe_bills_from",
-    "pushed",
+    "billing_address", "billing_postal_code", "billing_country", "tax_rate", "stripe_customer_id",
+    "stripe_subscription_id", "stripe_status", "stripe_bills_from", "pushed",
 )  # fmt: skip
 _KEPT_OF_CHARGE = ("description", "quantity", "unit_cents", "amount_cents", "first_day", "last_day", "stripe_invoice_item_id")
 

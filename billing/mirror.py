@@ -12,10 +12,11 @@ from uuid import UUID
 from sqlmodel import col, select
 
 from billing import standing
-from billing.accounts import Account, Collection
-from billing.billing_years import next_statement
+from billing.accounts import Account, Collection, tell_stripe
+from billing.billing_years import charge_first_part, next_statement
 from billing.charges import Charge
 from billing.invoices import Invoice, InvoiceStatus, tell_of
+from billing.prices import years_after
 from billing.subscription_rows import on_account
 from domain.clock import today
 from domain.events import emit
@@ -34,8 +35,8 @@ async def copy_subscription(session: TenantSession, account: Account, said: Mapp
     if items and said["status"] not in {*GONE, "incomplete"}:
         start, end = (day_of(items[0][f"current_period_{edge}"]) for edge in ("start", "end"))
         if account.anchor is None:
-            account.anchor = start
-        if account.period_end is None or end > account.period_end:
+            await _begin(session, account, start, end, anchor=day_of(said["billing_cycle_anchor"]))
+        elif account.period_end is None or end > account.period_end:
             account.period_start, account.period_end = start, end
             account.next_statement_on = next_statement(account, today())
     ended = []
@@ -50,6 +51,21 @@ async def copy_subscription(session: TenantSession, account: Account, said: Mapp
     await standing.refresh(session, account, on=today(), also=ended)
     after = (account.stripe_subscription_id, account.stripe_status, account.period_start, account.period_end)
     return [] if before == after else [f"subscription {said['id']}"]
+
+
+async def _begin(session: TenantSession, account: Account, start: date, end: date, *, anchor: date) -> None:
+    """The first year, which a card has begun. Where its renewals follow something else than this day (the analysis), Stripe
+    has charged nothing for the days until then: that is ours to do."""
+    whole = anchor <= start
+    account.anchor = start if whole else years_after(anchor, -1)
+    account.period_start, account.period_end = account.anchor, end
+    account.stripe_bills_from = start if whole else end
+    account.next_statement_on = next_statement(account, today())
+    await session.flush()
+    emit(session, "billing_account.year_began", account, {"period_start": start, "period_end": end})
+    if not whole:
+        await charge_first_part(session, account, on=start)
+        tell_stripe(session, account)
 
 
 async def copy_invoice(session: TenantSession, account: Account, said: Mapping[str, Any]) -> list[str]:

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from billing.accounts import Account, account_of
-from billing.billing_years import change_charges, rate_for, year_lines
+from billing.accounts import Account, Ledger, account_of
+from billing.billing_years import anchor_of, change_charges, rate_for, year_lines
 from billing.plans import DEFAULT_PLAN
-from billing.prices import year_of, years_after
-from billing.subscription_rows import Payer, State, Subscription, live_subscription, on_account
+from billing.prices import year_of
+from billing.subscription_rows import Payer, Renewal, State, Subscription, live_subscription, on_account
 from billing.subscriptions import counted_locations
 from domain.inventory.organizations import Organization
 from domain.people.tenants import own
@@ -30,9 +30,18 @@ class Preview:
 
 
 async def preview(
-    session: TenantSession, organization: Organization, *, locations: int | None, paid_by: Payer | None, cancel: bool, on: date
+    session: TenantSession,
+    organization: Organization,
+    *,
+    locations: int | None,
+    paid_by: Payer | None,
+    renewal: Renewal | None,
+    cancel: bool,
+    ledger: Ledger,
+    on: date,
 ) -> Preview:
-    """What it would cost to subscribe, to have so many locations, or to cancel today."""
+    """What it would cost to subscribe, to have so many locations, or to cancel today. ``ledger``: of an account yet to be
+    opened."""
     live = await live_subscription(session, organization.id)
     payer = live.paid_by if live else paid_by or Payer.msp
     account = await account_of(session, organization.id if payer is Payer.practice else None)
@@ -42,7 +51,19 @@ async def preview(
     agreed = live is not None and live.rate_until is not None
     rate = live.rate if live and (agreed or cancel) else rate_for(account, plan, wanted)
     if account.period is None:
-        return await _first_year(session, account, live, organization, rate=rate, locations=wanted, on=on)
+        alone = Subscription(
+            organization_id=organization.id,
+            account_id=account.id,
+            paid_by=payer,
+            renewal=live.renewal if live else renewal or Renewal.billing_year,
+            plan=plan,
+            locations=wanted,
+            rate=rate,
+            state=State.trialing,
+            starts_on=on,
+        )
+        by_card = payer is Payer.practice and ledger is Ledger.stripe
+        return await _first_year(session, account, alone, organization.name, by_card=by_card, on=on)
     before = (live.locations, live.rate) if live else (0, rate)
     others = sum(each.locations for each in await on_account(session, account)) - before[0]
     charges = change_charges(
@@ -60,37 +81,21 @@ async def preview(
 
 
 async def _first_year(
-    session: TenantSession,
-    account: Account,
-    live: Subscription | None,
-    organization: Organization,
-    *,
-    rate: int,
-    locations: int,
-    on: date,
+    session: TenantSession, account: Account, alone: Subscription, name: str, *, by_card: bool, on: date
 ) -> Preview:
-    """No year runs yet: it begins after the trial."""
+    """No year runs yet: it begins after the trial, or with the card."""
     trial_until = (await own(session)).trial_until
-    starts = on if trial_until is None or trial_until < on else trial_until + timedelta(days=1)
-    period = year_of(starts, starts)
-    alone = Subscription(
-        organization_id=organization.id,
-        account_id=account.id,
-        paid_by=Payer.practice,
-        plan=live.plan if live else DEFAULT_PLAN,
-        locations=locations,
-        rate=rate,
-        state=State.trialing,
-        starts_on=starts,
-    )
+    waits = trial_until is not None and trial_until >= on and not by_card
+    starts = trial_until + timedelta(days=1) if trial_until is not None and waits else on
     unburdened = Account(organization_id=account.organization_id)
-    lines = year_lines(unburdened, [alone], {organization.id: organization.name}, period, starts) if locations else []
+    period = year_of(await anchor_of(session, unburdened, [alone], on=starts), starts)
+    lines = year_lines(unburdened, [alone], {alone.organization_id: name}, period, starts) if alone.locations else []
     return Preview(
-        rate=rate,
-        locations=locations,
+        rate=alone.rate,
+        locations=alone.locations,
         lines=lines,
         amount_cents=sum(int(each["amount_cents"]) for each in lines),
         charged_on=starts,
-        yearly_cents=rate * locations,
-        renews_on=years_after(starts, 1),
+        yearly_cents=alone.rate * alone.locations,
+        renews_on=period.end,
     )

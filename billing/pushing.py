@@ -6,52 +6,31 @@ an invoice of ours and one of Stripe's say the same.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import structlog
 from sqlmodel import col, select
 
 from billing.accounts import Account, Collection, Ledger
 from billing.billing_years import composition
-from billing.calls import once
+from billing.calls import Work
 from billing.charges import Charge, that_fit, waiting
-from billing.gateway import Gateway, reached
+from billing.customers import push_customer
+from billing.gateway import midnight, reached
 from billing.invoices import Invoice, InvoiceStatus
 from billing.mirror import copy_invoice, copy_subscription
-from billing.plans import DEFAULT_PLAN, price_list
+from billing.plans import price_list
+from billing.price_tags import price_of
 from billing.subscription_rows import on_account
 from domain.clock import today
 from domain.database import tenant_session
-from domain.people.tenants import own
 from domain.runtime import Runtime
-from domain.tenancy import SYSTEM, Wall
+from domain.tenancy import SYSTEM, TenantSession, Wall
 
+log = structlog.get_logger()
 MOST_STEPS = 10
-
-
-@dataclass(frozen=True)
-class Work:
-    """One account in the hands of this worker."""
-
-    runtime: Runtime
-    gateway: Gateway
-    tenant_id: UUID
-    account_id: UUID
-
-    async def once(self, purpose: str, verb: str, params: Mapping[str, Any], *, target: str | None = None) -> str:
-        return await once(self.runtime, self.gateway, self.tenant_id, purpose, verb, params, target=target)
-
-    @property
-    def tax(self) -> dict[str, Any]:
-        """Prices are without tax or with it as the price list says; whether Stripe works it out, the settings."""
-        return {"automatic_tax": {"enabled": True}} if self.runtime.settings.stripe_tax else {}
-
-    @property
-    def names(self) -> dict[str, str]:
-        """By which everything at Stripe is known to be ours."""
-        return {"bitewing_tenant": str(self.tenant_id), "bitewing_account": str(self.account_id)}
 
 
 async def push(runtime: Runtime, payload: Mapping[str, Any]) -> None:
@@ -63,52 +42,18 @@ async def push(runtime: Runtime, payload: Mapping[str, Any]) -> None:
 
 
 async def _tell(work: Work) -> None:
+    """Where Stripe works out the tax it waits for an address: an invoice without its tax would be a false one."""
     async with tenant_session(work.runtime.database, Wall(work.tenant_id), actor=SYSTEM, read_only=True) as session:
         account = await session.fetch(Account, work.account_id)
     if account.ledger is not Ledger.stripe:
         return
-    await customer_of(work)
+    await push_customer(work)
+    if work.runtime.settings.stripe_tax and account.collection is Collection.invoice and not account.placed:
+        log.warning("billing.address_missing", tenant_id=str(work.tenant_id), account_id=str(work.account_id))
+        return
     await _push_subscription(work)
     await _push_waiting_charges(work)
     await _push_invoices(work)
-
-
-async def customer_of(work: Work) -> str:
-    """The account's customer, made if there is none yet."""
-    async with tenant_session(work.runtime.database, Wall(work.tenant_id), actor=SYSTEM, read_only=True) as session:
-        account = await session.fetch(Account, work.account_id)
-        if account.stripe_customer_id is not None:
-            return account.stripe_customer_id
-        params: dict[str, Any] = {"name": account.billing_name or (await own(session)).name, "metadata": work.names}
-        if account.billing_email:
-            params["email"] = account.billing_email
-    customer = await work.once(f"customer:{work.account_id}", "customers.create", params)
-    async with tenant_session(work.runtime.database, Wall(work.tenant_id), actor=SYSTEM) as session:
-        (await session.fetch(Account, work.account_id, lock=True)).stripe_customer_id = customer
-    return customer
-
-
-async def price_of(gateway: Gateway, rate: int, *, plan: str = DEFAULT_PLAN) -> str:
-    """The price for a rate, found by its key or made. It belongs to no tenant, so its key is its name."""
-    name = f"{plan}_{price_list().currency}_{rate}"
-    async for each in gateway.each("prices", lookup_keys=[name], active=True):
-        return each["id"]
-    product = f"bitewing_{plan}"
-    async for each in gateway.each("products", ids=[product]):
-        found = each["id"]
-        break
-    else:
-        params = {"id": product, "name": price_list().plan(plan).name}
-        found = (await gateway.call("products.create", None, params, key=f"product:{plan}"))["id"]
-    params = {
-        "product": found,
-        "currency": price_list().currency,
-        "unit_amount": rate,
-        "recurring": {"interval": "year"},
-        "lookup_key": name,
-        "tax_behavior": price_list().tax_behavior,
-    }
-    return (await gateway.call("prices.create", None, params, key=f"price:{name}"))["id"]
 
 
 async def _push_subscription(work: Work) -> None:
@@ -150,8 +95,7 @@ async def _create(work: Work, account: Account, prices: Mapping[str, int]) -> No
         **work.tax,
     }
     if account.stripe_bills_from > account.period_start:
-        moment = datetime.combine(account.stripe_bills_from, time(), UTC)
-        params |= {"billing_cycle_anchor": int(moment.timestamp()), "proration_behavior": "none"}
+        params |= {"billing_cycle_anchor": midnight(account.stripe_bills_from), "proration_behavior": "none"}
     purpose = f"subscription:{work.account_id}:{account.period_start}"
     made = await work.gateway.read("subscriptions", await work.once(purpose, "subscriptions.create", params))
     await _copy(work, made)
@@ -213,7 +157,8 @@ async def _push_invoices(work: Work) -> None:
         if account.collection is Collection.invoice:
             params |= {"collection_method": "send_invoice", "days_until_due": price_list().net_days}
         else:
-            params["collection_method"] = "charge_automatically"
+            # With its subscription: the card that was typed in is that one's, and the customer has no other.
+            params |= {"collection_method": "charge_automatically", "subscription": account.stripe_subscription_id}
         made = await work.once(f"invoice:{invoice.id}", "invoices.create", params)
         for each in charges[invoice.id]:
             await _item(work, account, each, {"invoice": made})
@@ -223,7 +168,7 @@ async def _push_invoices(work: Work) -> None:
             await copy_invoice(session, await session.fetch(Account, work.account_id, lock=True), said)
 
 
-async def _charges_of(session: Any, invoice: Invoice) -> Sequence[Charge]:
+async def _charges_of(session: TenantSession, invoice: Invoice) -> Sequence[Charge]:
     statement = select(Charge).where(col(Charge.invoice_id) == invoice.id).order_by(col(Charge.id))
     return list((await session.execute(statement)).scalars())
 
@@ -235,14 +180,10 @@ async def _item(work: Work, account: Account, charge: Charge, where: Mapping[str
         "currency": price_list().currency,
         "description": charge.description[:500],
         "tax_behavior": price_list().tax_behavior,
-        "period": {"start": _midnight(charge.first_day), "end": _midnight(charge.last_day + timedelta(days=1))},
+        "period": {"start": midnight(charge.first_day), "end": midnight(charge.last_day + timedelta(days=1))},
         "metadata": {"bitewing_charge": str(charge.id), "bitewing_organization": str(charge.organization_id or "")},
         **where,
     }
     made = await work.once(f"charge:{charge.id}", "invoice_items.create", params)
     async with tenant_session(work.runtime.database, Wall(work.tenant_id), actor=SYSTEM) as session:
         (await session.fetch(Charge, charge.id, lock=True)).stripe_invoice_item_id = made
-
-
-def _midnight(day: date) -> int:
-    return int(datetime.combine(day, time(), UTC).timestamp())

@@ -12,7 +12,7 @@ from billing.accounts import Account, Ledger, tell_stripe
 from billing.gateway import Gateway, reached
 from billing.inbox import copy
 from billing.plans import price_list
-from billing.pushing import price_of
+from billing.price_tags import price_of
 from domain.clock import today
 from domain.database import tenant_session
 from domain.events import emit

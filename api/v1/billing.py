@@ -29,6 +29,8 @@ class AccountOut(BaseModel):
     billing_name: str | None
     billing_email: str | None
     billing_address: str | None
+    billing_postal_code: str | None
+    billing_country: str | None
     tax_rate: int
     ledger: Ledger
     collection: Collection
@@ -89,15 +91,22 @@ class StripePageOut(BaseModel):
 
 
 @router.get("/billing/account", response_model=AccountOut)
-async def read_billing_account(by: Reader) -> AccountOut:
-    """The tenant's own account; what it would be, as long as nothing was ever put on it."""
-    account = await accounts.account_of(by.session, None)
+async def read_billing_account(by: Reader, organization_id: UUID | None = None) -> AccountOut:
+    """The tenant's own account, or that of an organization that pays for itself; what it would be, as long as nothing was ever
+    put on it."""
+    account = await accounts.account_of(by.session, await _payer(by, organization_id))
     return await _shown(by, account or Account(ledger=ledger_of(by.runtime.settings)))
 
 
 @router.patch("/billing/account", response_model=AccountOut, openapi_extra=patch_of(AccountFields))
-async def change_billing_account(by: Writer, request: Request, changes: Changes) -> AccountOut:
-    account = await opened_account(by.session, None, ledger=ledger_of(by.runtime.settings))
+async def change_billing_account(
+    by: Writer, request: Request, changes: Changes, organization_id: UUID | None = None
+) -> AccountOut:
+    """Who gets the invoices, what stands on them, and where the payer is."""
+    payer = await _payer(by, organization_id)
+    there = await accounts.account_of(by.session, payer)
+    collection = there.collection if there else Collection.invoice
+    account = await opened_account(by.session, payer, ledger=ledger_of(by.runtime.settings), collection=collection)
     check_if_match(request, account)
     return await _shown(by, await accounts.amend(by.session, account, merged(AccountFields, account, changes)))
 
@@ -140,6 +149,11 @@ async def open_portal(by: Writer, fields: PortalFields) -> StripePageOut:
         raise NotFound("account")
     url = await checkout.portal_page(by.session, by.runtime, account, return_url=str(fields.return_url))
     return StripePageOut(url=url)
+
+
+async def _payer(by: Inside, organization_id: UUID | None) -> UUID | None:
+    """NotFound for an organization that is not the caller's."""
+    return None if organization_id is None else (await by.session.fetch(Organization, organization_id)).id
 
 
 async def _shown(by: Inside, account: Account) -> AccountOut:

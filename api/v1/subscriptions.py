@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from api.door import Changes, Inside, ThisOrganization, check_if_match, door_router, may, merged, patch_of
 from billing import previews, subscriptions
-from billing.accounts import ledger_of
+from billing.accounts import account_of, check_placed, ledger_of
 from billing.plans import MOST_LOCATIONS, price_list
 from billing.subscription_rows import Payer, Renewal, State, Subscription, latest_subscription, live_subscription
 from billing.subscriptions import CancellationFields, SubscriptionChanges, SubscriptionFields
@@ -91,6 +91,8 @@ async def subscribe(by: Writer, organization: ThisOrganization, fields: Subscrip
     (`POST /billing/checkout-sessions`).
     """
     ledger = ledger_of(by.runtime.settings)
+    if fields.paid_by is Payer.msp:
+        check_placed(await account_of(by.session, None), by.runtime.settings)
     made = await subscriptions.subscribe(by.session, organization, fields, ledger=ledger, on=today())
     return await _shown(by, organization, made)
 
@@ -124,10 +126,20 @@ async def preview_subscription(
     organization: ThisOrganization,
     locations: Annotated[int | None, Query(ge=1, le=MOST_LOCATIONS)] = None,
     paid_by: Payer | None = None,
+    renewal: Renewal | None = None,
     cancel: bool = False,
 ) -> PreviewOut:
     """What it would cost today to subscribe, to have so many locations, or (`cancel=true`) to leave. Nothing is changed."""
-    found = await previews.preview(by.session, organization, locations=locations, paid_by=paid_by, cancel=cancel, on=today())
+    found = await previews.preview(
+        by.session,
+        organization,
+        locations=locations,
+        paid_by=paid_by,
+        renewal=renewal,
+        cancel=cancel,
+        ledger=ledger_of(by.runtime.settings),
+        on=today(),
+    )
     return PreviewOut(
         locations=found.locations,
         rate_cents=found.rate,

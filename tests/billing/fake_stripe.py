@@ -16,6 +16,12 @@ Assumed from Stripe's documentation and the library's types, and not yet seen at
   number and, with ``send_invoice``, a due date that many days later; one of nought is paid at once
 - a card that is refused leaves the invoice open with one attempt more and the subscription ``past_due``; paid, it is active
 - a send_invoice subscription is ``past_due`` once an invoice of it is past its due date
+- a checkout with a later ``billing_cycle_anchor`` and ``proration_behavior=none`` charges nothing until that day; filled in
+  after that day, it charges a whole year at once
+- an invoice that is charged automatically takes the card of its subscription; the customer has none of its own, because a
+  checkout puts its card on the subscription
+- with automatic tax a customer whose address is not known is a 400 ``customer_tax_location_invalid``; a checkout with
+  ``customer_update[address]=auto`` asks for it and keeps it with the customer
 - an open checkout page can be expired and then takes no card; metadata of a customer is merged when it is changed
 - events hold the object as it was; they come at least once and in any order
 - dates are midnights in UTC, because the clock here moves by days
@@ -39,6 +45,8 @@ from billing.prices import years_after
 from tests.billing.stripe_words import params_of
 
 Thing = dict[str, Any]
+TAX_PERCENT = 8
+"""Wherever somebody is."""
 WORDS = {
     "POST /v1/customers": "CustomerCreateParams",
     "POST /v1/customers/{id}": "CustomerUpdateParams",
@@ -140,14 +148,19 @@ class FakeStripe:
         assert session["status"] == "open", "nobody can pay on a page that has ended"
         asked: Thing = session["_asked"]
         more: Thing = asked.get("subscription_data") or {}
-        subscription = self._subscribe(
-            {
-                "customer": session["customer"],
-                "items": asked["line_items"],
-                "collection_method": "charge_automatically",
-                "metadata": more.get("metadata", {}),
-            }
-        )
+        if _part(asked, "customer_update").get("address") == "auto":
+            self._get("customer", session["customer"])["address"] = {"country": "US", "postal_code": "60601"}
+        said: Thing = {
+            "customer": session["customer"],
+            "items": asked["line_items"],
+            "collection_method": "charge_automatically",
+            "metadata": more.get("metadata", {}),
+            "automatic_tax": asked.get("automatic_tax"),
+            "_card": True,
+        }
+        if _day(more.get("billing_cycle_anchor") or 0) > self.day:
+            said |= {name: more[name] for name in ("billing_cycle_anchor", "proration_behavior")}
+        subscription = self._subscribe(said)
         session |= {"status": "complete", "subscription": subscription["id"]}
         self._tell("checkout.session.completed", session)
 
@@ -201,6 +214,9 @@ class FakeStripe:
         anchor = _day(said["billing_cycle_anchor"]) if said.get("billing_cycle_anchor") else None
         if anchor and said.get("proration_behavior") != "none":
             raise Refusal("this fake prorates nothing")
+        if anchor and not self.day < anchor <= years_after(self.day, 1):
+            raise Refusal("billing_cycle_anchor must lie ahead, and before the next natural billing date")
+        self._check_tax(said)
         end = anchor or years_after(self.day, 1)
         items = [self._item(each, self.day, end) for each in said["items"]]
         subscription = self._make(
@@ -214,13 +230,22 @@ class FakeStripe:
                 "items": {"object": "list", "data": items, "has_more": False},
                 "metadata": said.get("metadata") or {},
                 "automatic_tax": said.get("automatic_tax"),
+                "billing_cycle_anchor": _at(anchor or self.day),
                 "ended_at": None,
+                "_card": said.get("_card", False),
             },
         )
         self._tell("customer.subscription.created", subscription)
         if anchor is None:
             self._invoice_period(subscription, self.day, end)
         return subscription
+
+    def _check_tax(self, said: Thing) -> None:
+        """No tax can be worked out for a customer who is nowhere."""
+        place: Thing = self._get("customer", said["customer"]).get("address") or {}
+        known = place.get("country") and (place["country"] != "US" or place.get("postal_code"))
+        if _part(said, "automatic_tax").get("enabled") and not known:
+            raise Refusal("The customer's location is not known", code="customer_tax_location_invalid")
 
     def _change(self, subscription: Thing, said: Thing) -> Thing:
         if said.get("items") and said.get("proration_behavior") != "none":
@@ -257,8 +282,8 @@ class FakeStripe:
         for item in self._all("invoiceitem"):
             if item["invoice"] is None and item["subscription"] == subscription["id"]:
                 lines.append(self._line_of(item))
-        invoice = self._draft(subscription["customer"], subscription["collection_method"], subscription["days_until_due"])
-        invoice["_subscription"] = subscription["id"]
+        invoice = self._draft({**subscription, "metadata": None})
+        invoice["_subscription"] = invoice["_card_of"] = subscription["id"]
         invoice["parent"] = {"subscription_details": {"subscription": subscription["id"], "metadata": subscription["metadata"]}}
         invoice["lines"]["data"] = lines
         for item in self._all("invoiceitem"):
@@ -266,15 +291,18 @@ class FakeStripe:
                 item["invoice"] = invoice["id"]
         self._finalize(invoice)
 
-    def _draft(self, customer: str, collection: str, days: int | None, metadata: Thing | None = None) -> Thing:
+    def _draft(self, said: Thing) -> Thing:
+        self._check_tax(said)
         return self._make(
             "invoice",
             "in",
             {
-                "customer": customer,
-                "collection_method": collection,
-                "_days": days,
+                "customer": said["customer"],
+                "collection_method": said["collection_method"],
+                "automatic_tax": said.get("automatic_tax"),
+                "_days": said.get("days_until_due"),
                 "_subscription": None,
+                "_card_of": said.get("subscription"),
                 "parent": None,
                 "status": "draft",
                 "number": None,
@@ -287,7 +315,7 @@ class FakeStripe:
                 "attempt_count": 0,
                 "status_transitions": {"finalized_at": None, "paid_at": None},
                 "lines": {"object": "list", "data": [], "has_more": False},
-                "metadata": metadata or {},
+                "metadata": said.get("metadata") or {},
             },
         )
 
@@ -296,7 +324,9 @@ class FakeStripe:
             raise Refusal("This invoice is already finalized", code="invoice_not_editable")
         total = sum(line["amount"] for line in invoice["lines"]["data"])
         assert total >= 0, "Stripe would turn this into a balance of the customer; we never ask for it"
-        invoice |= {"status": "open", "subtotal": total, "total": total, "amount_remaining": total}
+        taxed = _part(invoice, "automatic_tax").get("enabled")
+        due = total + (total * TAX_PERCENT // 100 if taxed else 0)
+        invoice |= {"status": "open", "subtotal": total, "total": due, "amount_remaining": due}
         invoice["number"] = f"FAKE-{next(self._numbers):06d}"
         invoice["status_transitions"]["finalized_at"] = _at(self.day)
         if invoice["collection_method"] == "send_invoice":
@@ -312,7 +342,8 @@ class FakeStripe:
         """Try the customer's card."""
         invoice = self._get("invoice", invoice_id)
         invoice["attempt_count"] += 1
-        if invoice["customer"] not in self.refused_cards:
+        card = invoice["_card_of"] and self._get("subscription", invoice["_card_of"])["_card"]
+        if card and invoice["customer"] not in self.refused_cards:
             self.pay(invoice_id)
             return
         self._tell("invoice.payment_failed", invoice)
@@ -398,6 +429,7 @@ class FakeStripe:
             case "POST /v1/customers/{id}":
                 customer = self._get("customer", id)
                 customer["metadata"] |= said.pop("metadata", {})
+                customer |= said
                 return customer
             case "POST /v1/products":
                 if said.get("id") in self.things.get("product", {}):
@@ -415,14 +447,14 @@ class FakeStripe:
                 return self._cancel(self._get("subscription", id))
             case "POST /v1/invoices":
                 assert said["pending_invoice_items_behavior"] == "exclude"
-                return self._draft(
-                    said["customer"], said["collection_method"], said.get("days_until_due"), said.get("metadata")
-                )
+                return self._draft(said)
             case "POST /v1/invoices/{id}/finalize":
                 return self._finalize(self._get("invoice", id))
             case "POST /v1/invoiceitems":
                 return self._add_item(said)
             case "POST /v1/checkout/sessions":
+                if _part(said, "customer_update").get("address") != "auto":
+                    self._check_tax(said)
                 session = {"customer": said["customer"], "status": "open", "subscription": None, "_asked": said}
                 made = self._make("checkout.session", "cs", session)
                 made["url"] = f"https://checkout.stripe.example/{made['id']}"
@@ -462,6 +494,10 @@ class FakeStripe:
 def _line(description: str, amount: int, quantity: int, start: date, end: date, metadata: Thing | None = None) -> Thing:
     period = {"start": _at(start), "end": _at(end)}
     return {"description": description, "amount": amount, "quantity": quantity, "period": period, "metadata": metadata or {}}
+
+
+def _part(thing: Thing, name: str) -> Thing:
+    return thing.get(name) or {}
 
 
 def _shown(thing: Any) -> Any:

@@ -74,7 +74,7 @@ class World:
 
 
 @asynccontextmanager
-async def open_world(runtime: Runtime) -> AsyncGenerator[World]:
+async def open_world(runtime: Runtime, *, stripe_tax: bool = False) -> AsyncGenerator[World]:
     fake = FakeStripe(today())
     server = uvicorn.Server(uvicorn.Config(fake.app, port=0, log_config=None, lifespan="off"))
     server.install_signal_handlers = lambda: None  # pyright: ignore[reportAttributeAccessIssue]  the suite keeps its own
@@ -83,6 +83,7 @@ async def open_world(runtime: Runtime) -> AsyncGenerator[World]:
         await asyncio.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
     changes = {
+        "stripe_tax": stripe_tax,
         "stripe_api_key": SecretStr("sk_test_fake"),
         "stripe_webhook_secret": SecretStr(SECRET),
         "stripe_api_base": f"http://127.0.0.1:{port}",

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from billing.gateway import Gateway, StripeRefused, reached
 from billing.plans import price_list
-from billing.pushing import price_of
+from billing.price_tags import price_of
 from domain.runtime import Runtime
 from tests.billing.stripe_world import World
 

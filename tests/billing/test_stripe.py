@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,12 +10,16 @@ import pytest
 from billing.gateway import reached
 from billing.handing_over import hand_over
 from billing.plans import price_list
-from billing.pushing import price_of, push
+from billing.price_tags import price_of
+from billing.prices import in_words, remainder, year_of, years_after
+from billing.pushing import push
 from billing.reconcile import move_to_stripe, reconcile_tenant
 from domain.clock import today
+from tests.api.v1.test_second_year import ready_to_sign
 from tests.billing.calendar import Calendar
-from tests.billing.stripe_world import World
-from tests.makers import Caller
+from tests.billing.fake_stripe import TAX_PERCENT
+from tests.billing.stripe_world import World, open_world
+from tests.makers import Caller, House, expect, sign
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=<...>':DeprecationWarning")
 """Stripe's library speaks to httpx in a way that httpx advises against."""
@@ -271,15 +274,66 @@ async def test_a_practice_that_pays_by_card_takes_its_subscription_to_another_te
             assert len(drift) == copied, "the customer's first invoice is found with the customer, once"
 
 
-async def test_stripe_works_out_the_tax_where_the_settings_say_so(world: World, calendar: Calendar) -> None:
-    settings = world.runtime.settings.model_copy(update={"stripe_tax": True})
-    taxing = replace(world.runtime, settings=settings)
+async def type_card_in(world: World, by: Caller, practice: str) -> None:
+    pages = {"success_url": "https://practice.example.com/ok", "cancel_url": "https://practice.example.com/no"}
+    page = await by.make("/billing/checkout-sessions", {"organization_id": practice, **pages})
+    world.stripe.complete_checkout(page["url"].rsplit("/", 1)[-1])
+    await world.deliver_new()
+    await world.work()
+
+
+async def test_a_card_follows_the_analysis_year(world: World, calendar: Calendar) -> None:
     msp = await world.house.tenant()
     practice = await world.house.organization(msp)
-    await msp.make(f"/organizations/{practice}/subscription", {})
-    calendar.turn_to(calendar.day + TRIAL + TRIAL)
-    await calendar.close_books(msp)
-    [payload] = [payload for name, payload in await world.queued() if name == "billing.push"][-1:]
-    await push(taxing, payload)
-    [subscription] = world.stripe.things["subscription"].values()
-    assert subscription["automatic_tax"] == {"enabled": True}
+    await sign(world.house, msp, await ready_to_sign(msp, practice))
+    due = years_after(today(), 1)
+    calendar.turn_to(today() + 40 * DAY)
+    world.stripe.pass_days(today())
+    asked = {"paid_by": "practice", "renewal": "analysis_year"}
+    preview = await msp.get_json(f"/organizations/{practice}/subscription/preview?paid_by=practice&renewal=analysis_year")
+    await msp.make(f"/organizations/{practice}/subscription", asked)
+    await world.work()
+    await type_card_in(world, msp, practice)
+    [page] = world.stripe.things["checkout.session"].values()
+    [invoice] = await msp.all("/invoices")
+    part = remainder(RATE, year_of(due, today()), today())
+    assert (invoice["status"], invoice["total_cents"], preview["amount_cents"]) == ("paid", part, part)
+    assert in_words(part) in page["_asked"]["custom_text"]["submit"]["message"], "it is said beside the button"
+    shown = await msp.get_json(f"/organizations/{practice}/subscription")
+    assert (shown["state"], shown["period_end"], preview["renews_on"]) == ("active", due.isoformat(), due.isoformat())
+    calendar.turn_to(due)
+    world.stripe.pass_days(due)
+    await world.deliver_new()
+    await world.work()
+    assert [each["total_cents"] for each in await msp.all("/invoices")] == [part, RATE]
+    assert (await msp.get_json(f"/organizations/{practice}/subscription"))["period_end"] == years_after(due, 1).isoformat()
+
+
+async def test_stripe_works_out_the_tax_where_the_settings_say_so(house: House, calendar: Calendar) -> None:
+    async with open_world(house.runtime, stripe_tax=True) as world:
+        msp = await world.house.tenant()
+        practice, by_card = [await world.house.organization(msp) for _ in range(2)]
+        refused = await msp.post(f"/organizations/{practice}/subscription", {})
+        assert expect(refused, 409)["type"].endswith("/address-missing")
+        await msp.patch("/billing/account", {"billing_country": "US"})
+        assert (await msp.post(f"/organizations/{practice}/subscription", {})).status_code == 409, "a country of many taxes"
+        await msp.patch("/billing/account", {"billing_postal_code": "60601", "billing_name": "Bright MSP Inc."})
+        await msp.make(f"/organizations/{practice}/subscription", {})
+        await msp.make(f"/organizations/{by_card}/subscription", {"paid_by": "practice"})
+        await world.work()
+        await type_card_in(world, msp, by_card)
+        calendar.turn_to(calendar.day + TRIAL + DAY)
+        world.stripe.pass_days(today())
+        await calendar.close_books(msp)
+        await world.work()
+        joining = await world.house.organization(msp)
+        await msp.make(f"/organizations/{joining}/subscription", {})
+        await pass_days(world, calendar, msp, until=32)
+        for kind in ("subscription", "invoice"):
+            made = list(world.stripe.things[kind].values())
+            assert [each["automatic_tax"] for each in made] == [{"enabled": True}] * len(made)
+        invoices = await msp.all("/invoices")
+        assert len(invoices) == 3
+        assert all(each["tax_cents"] == each["subtotal_cents"] * TAX_PERCENT // 100 > 0 for each in invoices)
+        names = [each["name"] for each in world.stripe.things["customer"].values()]
+        assert names[0] == "Bright MSP Inc.", "as it is called since it was amended"

@@ -11,9 +11,11 @@ from billing.bookkeeping import close_day
 from domain.clock import today
 from domain.database import tenant_session
 from domain.tenancy import SYSTEM, Wall
+from tests.api.v1.test_second_year import ready_to_sign
 from tests.billing.calendar import Calendar
 from tests.billing.stripe_world import World
-from tests.makers import Caller, expect
+from tests.billing.test_stripe import type_card_in
+from tests.makers import Caller, expect, sign
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=<...>':DeprecationWarning")
 """Stripe's library speaks to httpx in a way that httpx advises against."""
@@ -59,6 +61,8 @@ async def test_a_year_of_forty_practices(world: World, calendar: Calendar) -> No
         await msp.make(f"/organizations/{each}/subscription", {})
     group = await world.house.organization(msp, name="Harbor Dental Group")
     by_card = await world.house.organization(msp, name="Pays by card")
+    follows = await world.house.organization(msp, name="Pays by card from one analysis to the next")
+    await sign(world.house, msp, await ready_to_sign(msp, follows))
     await world.work()
 
     signed = today()
@@ -71,11 +75,7 @@ async def test_a_year_of_forty_practices(world: World, calendar: Calendar) -> No
     expect(await msp.http.post(f"/v1/quotes/{quote['id']}/acceptance", json=accept), 201)
     await msp.make(f"/organizations/{by_card}/subscription", {"paid_by": "practice"})
     await world.work()
-    pages = {"success_url": "https://card.example.com/ok", "cancel_url": "https://card.example.com/no"}
-    page = await msp.make("/billing/checkout-sessions", {"organization_id": by_card, **pages})
-    world.stripe.complete_checkout(page["url"].rsplit("/", 1)[-1])
-    await world.deliver_new()
-    await world.work()
+    await type_card_in(world, msp, by_card)
 
     start = signed + TRIAL + DAY
     await come_to(world, calendar, msp, start)
@@ -91,6 +91,10 @@ async def test_a_year_of_forty_practices(world: World, calendar: Calendar) -> No
             account = await msp.get_json("/billing/account")
         await come_to(world, calendar, msp, on(until))
 
+    await statements(20)
+    await msp.make(f"/organizations/{follows}/subscription", {"paid_by": "practice", "renewal": "analysis_year"})
+    await world.work()
+    await type_card_in(world, msp, follows)
     await statements(40)
     joined = [await world.house.organization(msp) for _ in range(3)]
     for each in joined:
@@ -108,7 +112,11 @@ async def test_a_year_of_forty_practices(world: World, calendar: Calendar) -> No
     # The practice that pays by card is renewed 15 days before the MSP; its card has run out, and is replaced.
     await come_to(world, calendar, msp, on(349))
     card_account = world.stripe.things["invoice"]
-    [customer] = {each["customer"] for each in card_account.values() if each["collection_method"] == "charge_automatically"}
+    [customer] = {
+        each["customer"]
+        for each in card_account.values()
+        if each["collection_method"] == "charge_automatically" and each["total"] == SINGLE
+    }
     world.stripe.refused_cards.add(customer)
     await come_to(world, calendar, msp, on(350))
     await come_to(world, calendar, msp, on(351))
@@ -131,10 +139,11 @@ async def test_a_year_of_forty_practices(world: World, calendar: Calendar) -> No
         "msp": [38 * SINGLE, first_statement, stay * SINGLE + waiting],
         "group": [4 * GROUP_OF_FOUR, 4 * GROUP_OF_FOUR],
         "card": [SINGLE, SINGLE],
+        "follows": [left((start - signed).days + 20), SINGLE],
     }
     invoices = await msp.all("/invoices")
-    found: dict[str, list[Any]] = {"msp": [], "group": [], "card": []}
-    whose = {None: "msp", group: "group", by_card: "card"}
+    found: dict[str, list[Any]] = {"msp": [], "group": [], "card": [], "follows": []}
+    whose = {None: "msp", group: "group", by_card: "card", follows: "follows"}
     for each in invoices:
         found[whose[each["organization_id"]]].append(each["total_cents"])
     assert found == expected
@@ -145,7 +154,7 @@ async def test_a_year_of_forty_practices(world: World, calendar: Calendar) -> No
         each["id"]: sum(item["quantity"] for item in each["items"]["data"])
         for each in world.stripe.things["subscription"].values()
     }
-    assert sorted(units.values()) == [1, 4, stay]
+    assert sorted(units.values()) == [1, 1, 4, stay]
     renewed = await msp.get_json(f"/organizations/{group}/subscription")
     assert (renewed["rate_cents"], renewed["rate_until"][:4]) == (GROUP_OF_FOUR, str(signed.year + 3))
     assert (await msp.get_json(f"/organizations/{practices[2]}/subscription"))["state"] == "canceled"
