@@ -2,6 +2,7 @@
 
 Here are the rules about the source itself. Those about the running program stand one to a file in ``tests/house/``:
 
+- ``test_egress``: no address that a customer names, and no name or redirect behind it, leads us inside.
 - ``test_events``: whatever is made, changed or archived is on record, with what changed.
 - ``test_doors``: every operation as nobody, without the permission, as a stranger, as a narrowed colleague
 - ``test_matrix``: every operation, every role, at home, narrowed away and in another tenant, by a table of its own
