@@ -28,7 +28,7 @@ app.add_typer(keys, name="keys")
 @app.command()
 def up() -> None:
     """Run everything on one machine: Postgres if needed, migrations, API and worker."""
-    from api.serving import up as run_everything  # noqa: PLC0415  a command loads only what it runs
+    from api.serving import up as run_everything
 
     _run(run_everything(_settings()))
 
@@ -36,7 +36,7 @@ def up() -> None:
 @app.command()
 def serve() -> None:
     """Serve the API. The database must be migrated."""
-    from api.serving import serve as serve_api  # noqa: PLC0415
+    from api.serving import serve as serve_api
 
     _run(serve_api(_settings()))
 
@@ -59,7 +59,7 @@ def demo(
     as_json: Annotated[bool, typer.Option("--json", help="Print the account as one JSON object.")] = False,
 ) -> None:
     """Run the main job end to end on a sample practice: from an RMM export to a sealed analysis and a signed webhook."""
-    from api.demo import run_demo  # noqa: PLC0415
+    from api.demo import run_demo
 
     _run(run_demo(_settings(log_level="warning"), once=once, as_json=as_json))
 
@@ -69,7 +69,7 @@ def doctor(
     jobs: Annotated[bool, typer.Option(help="Show what waits in the queue, what runs, and what was set aside.")] = False,
 ) -> None:
     """Check the installation and say what to mend. Exits with 1 if something must be mended."""
-    from api.doctor import examine, examine_jobs  # noqa: PLC0415
+    from api.doctor import examine, examine_jobs
 
     raise typer.Exit(0 if _run((examine_jobs if jobs else examine)(_settings())) else 1)
 
@@ -77,7 +77,7 @@ def doctor(
 @keys.command("new")
 def new_key() -> None:
     """Make a key for BITEWING_SECRET_KEYS, and print it."""
-    from domain.keyring import KeyRing  # noqa: PLC0415
+    from domain.keyring import KeyRing
 
     typer.echo(KeyRing.generate_key())
 
@@ -91,7 +91,7 @@ def rotate_keys() -> None:
 @app.command()
 def backup(path: Annotated[Path, typer.Argument(help="A new file.")]) -> None:
     """Write everything of a one-machine installation to one file: database, files and secrets."""
-    from api.backup import back_up  # noqa: PLC0415
+    from api.backup import back_up
 
     _say(back_up, _settings(), path)
 
@@ -99,7 +99,7 @@ def backup(path: Annotated[Path, typer.Argument(help="A new file.")]) -> None:
 @app.command()
 def restore(path: Annotated[Path, typer.Argument(help="What 'backup' wrote.")]) -> None:
     """Make an installation from a backup, in an empty data directory."""
-    from api.backup import restore as restore_from  # noqa: PLC0415
+    from api.backup import restore as restore_from
 
     _say(restore_from, _settings(), path)
 
@@ -107,8 +107,8 @@ def restore(path: Annotated[Path, typer.Argument(help="What 'backup' wrote.")]) 
 @app.command()
 def openapi(path: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("openapi/v1.json")) -> None:
     """Write the contract."""
-    from api.app import contract_of_the_program  # noqa: PLC0415
-    from api.openapi import as_text  # noqa: PLC0415
+    from api.app import contract_of_the_program
+    from api.openapi import as_text
 
     try:
         path.write_text(as_text(contract_of_the_program()), encoding="utf-8")
@@ -120,7 +120,7 @@ def openapi(path: Annotated[Path, typer.Argument(help="Where to write it.")] = P
 @money.command("sync")
 def billing_sync() -> None:
     """Tell Stripe of every price, and move accounts that were kept here into its ledger. Needs BITEWING_STRIPE_API_KEY."""
-    from api.billing_commands import sync  # noqa: PLC0415
+    from api.billing_commands import sync
 
     settings = _settings()
     if settings.stripe_api_key is None:
@@ -132,7 +132,7 @@ def billing_sync() -> None:
 @money.command("approve")
 def billing_approve(tenant_id: UUID, quote_id: UUID, percent: Annotated[int, typer.Argument(min=0, max=100)]) -> None:
     """Agree to a discount of a draft quote."""
-    from api.billing_commands import approve  # noqa: PLC0415
+    from api.billing_commands import approve
 
     _run(approve(_settings(), tenant_id, quote_id, percent))
 
@@ -140,13 +140,13 @@ def billing_approve(tenant_id: UUID, quote_id: UUID, percent: Annotated[int, typ
 @money.command("overview")
 def billing_overview() -> None:
     """Yearly revenue, renewals by month and what is past due, over all tenants, as JSON."""
-    from api.billing_commands import overview  # noqa: PLC0415
+    from api.billing_commands import overview
 
     _run(overview(_settings(log_level="warning")))
 
 
 async def _worker(settings: Settings) -> None:
-    from api.serving import run_worker  # noqa: PLC0415
+    from api.serving import run_worker
 
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -155,8 +155,8 @@ async def _worker(settings: Settings) -> None:
 
 
 async def _rotate_keys(settings: Settings) -> bool:
-    from api.serving import opened  # noqa: PLC0415
-    from domain.resealing import reseal_everything  # noqa: PLC0415
+    from api.serving import opened
+    from domain.resealing import reseal_everything
 
     async with opened(settings, migrating=False) as (runtime, _):
         counts = await reseal_everything(runtime)
@@ -173,8 +173,8 @@ async def _rotate_keys(settings: Settings) -> bool:
 
 
 async def _migrate(settings: Settings) -> None:
-    from domain.runtime import database_targets  # noqa: PLC0415
-    from migrations import migrate as run_migrations  # noqa: PLC0415
+    from domain.runtime import database_targets
+    from migrations import migrate as run_migrations
 
     async with database_targets(settings) as targets:
         await run_migrations(targets.connect_as_owner)
@@ -222,13 +222,13 @@ def _say(act: Callable[[Settings, Path], None], settings: Settings, path: Path) 
 
 
 def _speakable() -> tuple[type[Exception], ...]:
-    from api.backup import BackupRefused  # noqa: PLC0415
-    from api.demo import DemoFailed  # noqa: PLC0415
-    from api.serving import AddressTaken, NotMigrated  # noqa: PLC0415
-    from domain.embedded_postgres import EmbeddedPostgresError  # noqa: PLC0415
-    from domain.errors import DomainError  # noqa: PLC0415
-    from domain.keyring import KeyRingError  # noqa: PLC0415
-    from domain.runtime import NoOwner  # noqa: PLC0415
+    from api.backup import BackupRefused
+    from api.demo import DemoFailed
+    from api.serving import AddressTaken, NotMigrated
+    from domain.embedded_postgres import EmbeddedPostgresError
+    from domain.errors import DomainError
+    from domain.keyring import KeyRingError
+    from domain.runtime import NoOwner
 
     return (
         DomainError,

@@ -5,13 +5,13 @@ from datetime import timedelta
 from billing.accounts import PUSH
 from billing.bookkeeping import keep_books
 from billing.handing_over import HAND_OVER, hand_over, hand_over_what_is_stuck
-from billing.inbox import HANDLE, forget_old_events, handle
+from billing.inbox import HANDLE, act_on, forget_old_events
 from billing.pushing import push
 from billing.reconcile import reconcile_chore
 from domain.worker import Chore, Duties
 
 DUTIES = Duties(
-    jobs={PUSH: push, HANDLE: handle, HAND_OVER: hand_over},
+    jobs={PUSH: push, HANDLE: act_on, HAND_OVER: hand_over},
     at_once={PUSH: 4, HANDLE: 4, HAND_OVER: 1},
     chores=(
         Chore("billing.keep_books", timedelta(hours=1), keep_books),

@@ -57,7 +57,7 @@ class NotThereYet(Exception):
     """The event is about an account that our own transaction has not committed yet: to be tried again."""
 
 
-async def handle(runtime: Runtime, payload: Mapping[str, Any]) -> None:
+async def act_on(runtime: Runtime, payload: Mapping[str, Any]) -> None:
     """The job behind an event."""
     if runtime.settings.stripe_api_key is None:
         return

@@ -240,7 +240,7 @@ def _newest_first(directories: Iterable[Path]) -> list[Path]:
 def _version(directory: Path) -> str | None:
     """Such as "18.4"; None if the directory holds no Postgres that runs here."""
     try:
-        told = subprocess.run([directory / "postgres", "--version"], capture_output=True, text=True, check=True)  # noqa: S603
+        told = subprocess.run([directory / "postgres", "--version"], capture_output=True, text=True, check=True)  # noqa: S603  our own
     except (OSError, subprocess.CalledProcessError):
         return None
     version = re.search(r"\) (\d+[.\w]*)", told.stdout)

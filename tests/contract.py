@@ -11,6 +11,8 @@ UNWRITTEN = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/openapi.jso
 BESIDE = ("/docs/", "/screens/", "/v1/oauth/", "/.well-known/", "/v1/.well-known/")
 EVERYWHERE = frozenset({400, 401, 402, 403, 404, 405, 406, 409, 412, 413, 415, 422, 429, 500, 503})
 """Problems may come from any operation; their one schema is checked below."""
+NOT_UTC = re.compile(rb'"\d{4}-\d\d-\d\dT\d\d:\d\d(?::[\d.]+)?(?:[+-]\d\d:?\d\d)?"')
+"""A moment that says no zone, or another than ``Z``."""
 PROBLEM_FIELDS = {"type", "title", "status", "detail", "instance", "request_id"}
 
 
@@ -38,6 +40,8 @@ class Contract:
         assert item is not None, f"{where}: the contract has no such path"
         operation = item.get(request.method.lower())
         assert operation is not None, f"{where}: the contract has no such method"
+        if response.headers.get("content-type", "").startswith("application/json"):
+            assert NOT_UTC.findall(response.content) == [], f"{where}: every moment is told in UTC, with a Z"
         answer = operation["responses"].get(str(response.status_code))
         assert answer is not None, f"{where}: the contract has no such status"
         self._check_content(where, answer.get("content", {}), response)

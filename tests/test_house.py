@@ -19,7 +19,9 @@ loses or doubles what was answered.
 """
 
 import ast
+import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,21 @@ from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports  # pyright: ignor
 PROJECT = Path(__file__).parents[1]
 ROOMS = ("api", "billing", "domain", "migrations")
 NO_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "service", "base", "misc"}
+IDLE_VERBS = {"process", "handle", "manage", "perform"}
+"""They say of no business what is done."""
+ABOUT_300 = 330
+LONG = {
+    "api/door.py": "one request from its credential to its answer, read from top to bottom",
+    "api/problems.py": "every error and its status, once",
+    "api/v1/findings.py": "a finding is listed in three places, with the same columns and filters",
+    "domain/inventory/fleet_importing.py": "one import from its file to its rows, which goes on after a kill",
+    "domain/inventory/operating_systems.py": "names of systems and what they mean, as they come from tools",
+    "domain/sra/report/lines.py": "one small function for each table of the report, beside ``rows``",
+    "domain/sra/report/rows.py": "the shape of a sealed report, which must stand together to be compared",
+    "domain/vendors/baas.py": "the life of an agreement, whose states are one machine",
+}
+"""Files that are longer and hold one noun all the same, each with its reason."""
+AN_IGNORE = re.compile(r"# (?:noqa: [A-Z]+[0-9]+(?:, [A-Z]+[0-9]+)*|(?:pyright|type): ignore\[\w+(?:, \w+)*\])(?P<reason>.*)")
 MAY_COMMIT = {"migrations/__init__.py", "migrations/env.py"}
 """Everywhere else ``tenant_session`` commits, and it alone."""
 
@@ -54,7 +71,37 @@ def test_nobody_else_commits() -> None:
 
 
 def test_files_are_named_for_what_they_hold() -> None:
-    assert {path for path in sources() if path.stem in NO_NAMES} == set()
+    assert {path for path in sources() if NO_NAMES & {path.stem, *path.relative_to(PROJECT).parent.parts}} == set()
+
+
+def test_a_long_file_has_its_reason() -> None:
+    """A file past about 300 lines hides a second noun. Migrations are written once and read never again."""
+    written = (path for path in sources() if path.parent.name != "versions")
+    long = {str(path.relative_to(PROJECT)) for path in written if len(path.read_bytes().splitlines()) > ABOUT_300}
+    assert long == LONG.keys()
+
+
+def test_verbs_are_those_of_the_business() -> None:
+    idle = {
+        f"{path.relative_to(PROJECT)}: {node.name}"
+        for path in sources()
+        if path.is_relative_to(PROJECT / "domain") or path.is_relative_to(PROJECT / "billing")
+        for node in ast.walk(ast.parse(path.read_bytes()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.lstrip("_").split("_")[0] in IDLE_VERBS
+    }
+    assert idle == {"domain/outbound/transport.py: handle_async_request"}, "httpx calls it so"
+
+
+def test_each_ignore_has_its_reason_beside_it() -> None:
+    """Or above it: in a comment, or beside the same one."""
+    without: list[str] = []
+    for path in (*sources(), *sorted((PROJECT / "tests").rglob("*.py"))):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        for number, (above, line) in enumerate(pairwise(["", *lines]), 1):
+            found = AN_IGNORE.search(line)
+            if found and not found["reason"].strip() and not above.lstrip().startswith("#") and not AN_IGNORE.search(above):
+                without.append(f"{path.relative_to(PROJECT)}:{number}")
+    assert without == []
 
 
 def test_every_file_says_what_it_is_for() -> None:

@@ -99,7 +99,7 @@ class Receiver(BaseHTTPRequestHandler):
         came = self.events.take(headers["webhook-id"], event)
         self._answer(204)
         if came != "known":
-            print(json.dumps({"came": came, "event": event}), flush=True)  # noqa: T201  a program of its own
+            print(json.dumps({"came": came, "event": event}), flush=True)  # noqa: T201  whoever starts it reads the port  a program of its own
         return None
 
     def _answer(self, status: int) -> None:
@@ -115,5 +115,5 @@ if __name__ == "__main__":
     Receiver.key = sys.argv[1]
     Receiver.events = Events(sys.argv[3] if len(sys.argv) > 3 else "events.db")
     server = HTTPServer(("127.0.0.1", int(sys.argv[2]) if len(sys.argv) > 2 else 8000), Receiver)
-    print(json.dumps({"port": server.server_port}), flush=True)  # noqa: T201
+    print(json.dumps({"port": server.server_port}), flush=True)  # noqa: T201  whoever starts it reads the port
     server.serve_forever()

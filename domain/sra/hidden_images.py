@@ -33,6 +33,8 @@ _BASE_85 = re.compile(rb"[!-u\sz]+")
 _FEWEST_DIGITS = 40
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 """The name of the stream that an office file locked by a password consists of."""
+_LOCKED = re.compile(b"/" + b"".join(b"(?:%c|#%02x|#%02X)" % (each, each, each) for each in b"Encrypt") + rb"[\s<%]")
+"""What an encrypted PDF says in plain text, whichever of its letters are written as numbers (ISO 32000-1 section 7.3.5)."""
 
 
 def holds_dicom(file: IO[bytes]) -> bool:
@@ -63,7 +65,16 @@ class _Search:
         return False
 
     def _in_pdf(self, file: IO[bytes]) -> bool:
-        """Looks at the beginning of what each stream holds. An attachment is one of them."""
+        """Looks at the beginning of what each stream holds. An attachment is one of them.
+
+        Of an encrypted PDF that shows nothing, even where it opens without a password.
+        """
+        if _stands_in(file, _LOCKED):
+            raise UnsupportedMedia(
+                "This PDF is encrypted, so it cannot be looked through for patient images. Save it without a password and "
+                "without restrictions, and send it again.",
+                code="encrypted_refused",
+            )
         for place in _places_of_streams(file):
             self._streams -= 1
             if self._streams < 0:

@@ -53,6 +53,8 @@ NEEDS_NO_PERMISSION = {
     "revoke_own_oauth_grant": "everybody may take back what they granted",
     "ask_for_verification": "everybody may confirm their own address",
 }
+READ_ON_RECORD = {"list_audit_entries", "verify_audit_log", "read_audit_export_content", "read_document_content", "read_report"}
+"""Who looked at the trail, or took a document or a report away, is on record, and each event renews a line of the portfolio."""
 NARROWED_MAY_NOT = {
     "verify_audit_log": "only the whole trail can be verified",
     "export_audit_log": "only the whole trail can be taken away",
@@ -157,10 +159,16 @@ async def test_somebody_without_the_permission(theirs: FullHouse, eyes: Eyes, ke
 
 
 @each_operation("GET", having="scopes")
-async def test_the_permission_in_the_contract_is_enough(theirs: FullHouse, keys: Keyring, operation: Operation) -> None:
+async def test_the_permission_in_the_contract_is_enough_and_reading_changes_nothing(
+    theirs: FullHouse, eyes: Eyes, keys: Keyring, operation: Operation
+) -> None:
     caller = await keys.key(theirs.owner, operation.scopes)
+    before = await eyes.rows_of(theirs.owner.tenant_id)
     answer = await send(caller, operation, theirs.ids)
     assert answer.status_code == 200, answer.text
+    after = await eyes.rows_of(theirs.owner.tenant_id)
+    on_record = {"event", "event_head", "portfolio_line"} if operation.id in READ_ON_RECORD else set[str]()
+    assert {table for table in after if before[table] != after[table]} - {"api_key"} - on_record == set(), "its key was used"
 
 
 @pytest.mark.usefixtures("untouched")

@@ -13,6 +13,7 @@ from uuid import UUID
 
 import httpx
 import pytest
+from pypdf import PdfWriter
 
 from api.downloads import attachment
 from domain.access import Role
@@ -102,6 +103,16 @@ async def test_its_type_is_by_content_and_never_by_name(house: House) -> None:
         assert (answer.content, answer.headers["content-type"]) == (content, media_type)
 
 
+def encrypted_pdf(password: str) -> bytes:
+    """A page, and an image attached that nobody sees from outside."""
+    writer, file = PdfWriter(), io.BytesIO()
+    writer.add_blank_page(100, 100)
+    writer.add_attachment("scan.dcm", DICOM_FILE)
+    writer.encrypt(password, "of the owner", algorithm="AES-256")
+    writer.write(file)
+    return file.getvalue()
+
+
 @pytest.mark.parametrize(
     ("content", "code"),
     [
@@ -116,6 +127,9 @@ async def test_its_type_is_by_content_and_never_by_name(house: House) -> None:
         (pdf_with(DICOM_FILE.hex().encode()), "dicom-refused"),
         (pdf_with(base64.a85encode(zlib.compress(DICOM_FILE + bytes(range(256))))), "dicom-refused"),
         (pdf_with(letter_with("word/b.bin", DICOM_FILE)), "archive-refused"),
+        (encrypted_pdf("secret"), "encrypted-refused"),
+        (encrypted_pdf(""), "encrypted-refused"),
+        (letter_with("word/a.pdf", encrypted_pdf("").replace(b"/Encrypt ", b"/E#6ecrypt ")), "encrypted-refused"),
         (letter_with("word/b.gz", gzip.compress(DICOM_FILE, mtime=0)), "archive-refused"),
         (letter_with("word/b.bin", b"\0" + letter_with("a.dcm", DICOM_FILE)), "dicom-refused"),
         (letter_with("word/b.bin", OLE + "EncryptedPackage".encode("utf-16-le")), "archive-refused"),
