@@ -198,6 +198,7 @@ async def test_a_redirect_is_not_followed(
 
 def strict(monkeypatch: pytest.MonkeyPatch) -> None:
     """The policy of an installation that allows nothing more, where the other tests speak to this machine."""
+    # A lambda's parameters have no types.
     monkeypatch.setattr(EgressPolicy, "of", classmethod(lambda cls, settings: cls()))  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
 
 
