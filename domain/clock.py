@@ -29,4 +29,4 @@ def new_id() -> UUID:
 
 def rfc3339(moment: datetime) -> str:
     """RFC 3339 in UTC with a Z, microseconds always written, as the lists built by Postgres write it."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"

@@ -4,8 +4,9 @@ A reported "unknown" says nothing and leaves what is there. What the thing is us
 no survey and no person has classified stays ``unclassified``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, datetime
+from functools import lru_cache
 from uuid import UUID
 
 from domain.bulk import blank_row
@@ -35,8 +36,7 @@ def measure(card: Card, device: ImportedDevice, *, source: str, as_of: datetime,
     seen_at = rfc3339(device.last_seen or as_of)
     measured = measured_facts(device)
     _name(card, device)
-    for name in ("hostname", "serial", "last_seen_at"):
-        value = {"hostname": device.hostname, "serial": measured.get("serial"), "last_seen_at": device.last_seen}[name]
+    for name, value in (("hostname", device.hostname), ("serial", measured.get("serial")), ("last_seen_at", device.last_seen)):
         if value is not None and len(str(value)) <= LONGEST.get(name, 255):
             believe(card, name, Claim(source, value, seen_at), over=OVER_THE_SURVEY)
     for name in ("encryption_at_rest", "endpoint_protection"):
@@ -79,7 +79,8 @@ def _take_system(card: Card, device: ImportedDevice, claim: Claim) -> None:
     card.values["os_supported_until"] = supported_until(device.os_candidates)
 
 
-def supported_until(keys: Sequence[str]) -> date | None:
+@lru_cache(maxsize=1024)
+def supported_until(keys: tuple[str, ...]) -> date | None:
     """The end of security updates, where all rows of the lifecycle table that fit agree on one."""
     rows = catalogue().os_lifecycle_by_key
     ends = {rows[key].end_of_security_support for key in keys if key in rows}

@@ -59,18 +59,15 @@ def at(value: Json, *path: str) -> Json:
     return value
 
 
-def is_too_deep(value: Json) -> bool:
-    level: list[Json] = [value]
-    for _ in range(DEEPEST):
-        level = [
-            member
-            for outer in level
-            for member in (outer.values() if isinstance(outer, dict) else outer if isinstance(outer, list) else ())
-            if isinstance(member, (dict, list))
-        ]
-        if not level:
-            return False
-    return True
+def is_too_deep(value: Json, levels: int = DEEPEST) -> bool:
+    if not isinstance(value, (dict, list)):
+        return False
+    if not levels:
+        return True
+    for member in value.values() if isinstance(value, dict) else value:
+        if isinstance(member, (dict, list)) and is_too_deep(member, levels - 1):
+            return True
+    return False
 
 
 def storable(value: dict[str, Json]) -> dict[str, Json]:
