@@ -12,14 +12,19 @@ from domain.events import Event, emit
 from domain.inventory.backups import Backup
 from domain.inventory.devices import Device
 from domain.inventory.flows import Flow
+from domain.inventory.organizations import Organization
 from domain.inventory.partners import Partner
 from domain.inventory.remote_accesses import RemoteAccess
 from domain.inventory.systems import System
 from domain.known import is_known, is_mapping
 from domain.tenancy import Fields, TenantSession
+from domain.vendors.baas import Baa
+from domain.vendors.engagements import Engagement
 
-Thing = Device | System | Partner | Flow | Backup | RemoteAccess
-FACTUAL: Mapping[str, type[Thing]] = {kind.noun: kind for kind in (Device, System, Partner, Flow, Backup, RemoteAccess)}
+Thing = Device | System | Partner | Flow | Backup | RemoteAccess | Engagement | Baa | Organization
+FACTUAL: Mapping[str, type[Thing]] = {
+    kind.noun: kind for kind in (Device, System, Partner, Flow, Backup, RemoteAccess, Engagement, Baa, Organization)
+}
 
 
 class FactConfirmationFields(Fields):
@@ -41,7 +46,7 @@ async def confirm(session: TenantSession, organization_id: UUID, fields: FactCon
         row = await subject_of(session, fields.subject_type, fields.subject_id)
     except NotFound:
         row = None
-    if row is None or row.organization_id != organization_id:
+    if row is None or whose(row) != organization_id:
         raise Invalid.one("/subject_id", "unknown_reference", f"There is no such {fields.subject_type} here.")
     faults = [
         Fault(f"/facts/{place}", "unknown", "Nothing is known here that could be confirmed.")
@@ -60,6 +65,11 @@ async def confirm(session: TenantSession, organization_id: UUID, fields: FactCon
     await session.flush()
     emit(session, "fact.confirmed", row, {"facts": sorted(set(fields.facts))})
     return row
+
+
+def whose(row: Thing) -> UUID:
+    """The organization that a thing belongs to, or is."""
+    return row.id if isinstance(row, Organization) else row.organization_id
 
 
 def _value(row: Thing, name: str) -> Any:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, ClassVar
 from uuid import UUID
 
+from pydantic import TypeAdapter
 from sqlalchemy import Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, col
@@ -20,7 +21,7 @@ from domain.errors import Conflict, Invalid
 from domain.events import Told, differences, emit, emit_all
 from domain.inventory.claims import PERSON, QUIET, SURVEY, SWITCHES, Card, Disagreement, Mark
 from domain.inventory.device_os import recognize
-from domain.inventory.factual import FACTUAL, subject_of
+from domain.inventory.factual import Thing, subject_of, whose
 from domain.inventory.reconcile import agree
 from domain.json_forms import as_json
 from domain.records import said as said_by
@@ -82,7 +83,7 @@ class Review(OrganizationOwned, table=True):
 
 async def note_disagreements(session: TenantSession, noun: str, source: str, cards: Iterable[Card]) -> None:
     """Open a review for each new disagreement of these things, and settle those that are none any more."""
-    known = {card.values["id"]: card for card in cards if not card.is_new and card.weighed}
+    known = {card.values["id"]: card for card in cards if not card.is_new and (card.weighed or card.disagreements)}
     if not known:
         return
     there = await read_rows(session, Review, col(Review.subject_id).in_(list(known)), lock=False)
@@ -118,7 +119,7 @@ async def note_persons_word(session: TenantSession, row: Factual, before: Mappin
     """A person has changed facts of a thing by hand. Where a machine had reported one, that is a disagreement from now on, as
     if it had been reported after; where one was open, it is about the new word, or over. ``before`` and ``marks``: what was
     said until now, and by whom."""
-    if not isinstance(row, OrganizationOwned) or row.noun not in FACTUAL:
+    if not isinstance(row, Thing):
         return
     subject_id, after = row.id, said_by(row)
     changed = {name for name in row.provenance if row.provenance[name] != marks.get(name)} | (
@@ -126,7 +127,7 @@ async def note_persons_word(session: TenantSession, row: Factual, before: Mappin
     )
     there = await read_rows(session, Review, col(Review.subject_id) == subject_id, lock=False)
     last: dict[str, dict[str, Any]] = {each["fact"]: each for each in there}
-    card = Card({"id": subject_id, "organization_id": row.organization_id}, is_new=False)
+    card = Card({"id": subject_id, "organization_id": whose(row)}, is_new=False)
     new: list[dict[str, Any]] = []
     for fact in sorted(changed - QUIET):
         value = _fact(after, fact)
@@ -174,7 +175,7 @@ def _agree(fact: str, one: Any, other: Any) -> bool:
 def _opened(card: Card, noun: str, source: str, found: Disagreement) -> dict[str, Any]:
     return {
         "id": new_id(),
-        "organization_id": card.values["organization_id"],
+        "organization_id": card.values.get("organization_id", card.values["id"]),
         "subject_type": noun,
         "subject_id": card.values["id"],
         "fact": found.fact,
@@ -214,7 +215,11 @@ async def decide_review(session: TenantSession, review: Review, fields: ReviewDe
     values = {name: getattr(row, name) for name in type(row).model_fields}
     card = Card(values, is_new=False)
     _accept(session, card, review, fields.accept)
-    for name in (review.fact, "facts", "provenance", "os_key", "os_candidates", "os_supported_until"):
+    column = review.fact.partition(".")[0]
+    if column in values:  # the review has kept it as JSON
+        kind: Any = type(row).model_fields[column].annotation
+        card.values[column] = TypeAdapter[Any](kind).validate_python(card.values[column])
+    for name in (column, "facts", "provenance", "os_key", "os_candidates", "os_supported_until"):
         if name in values and getattr(row, name) != card.values[name]:
             setattr(row, name, card.values[name])
     review.status, review.accepted, review.reason = ReviewStatus.decided, fields.accept.value, fields.reason
@@ -230,6 +235,10 @@ async def decide_review(session: TenantSession, review: Review, fields: ReviewDe
 
 def _accept(session: TenantSession, card: Card, review: Review, voice: Voice) -> None:
     value, fact = review.said[voice], review.fact
+    column, _, member = fact.partition(".")
+    if member:  # such as a setting of the practice, which nobody's mark stands beside
+        card.values[column] = {**card.values[column], member: value}
+        return
     if fact == "status":  # says itself by nobody's mark
         card.values["status"] = type(card.values["status"])(value)
         return

@@ -110,6 +110,8 @@ def merge(card: Card, row: Row, last: Row | None, *, observed_at: str) -> None:
 def replace(card: Card, name: str, value: Any, last: Any, *, is_free: bool = False) -> None:
     """Set a column that has no provenance, unless its value is another than the last survey gave: then it is a person's."""
     current = card.values[name]
+    if value is not None:
+        card.weighed.add(name)
     if current == value:
         return
     if card.is_new or is_free or current is None or current in ({}, last):

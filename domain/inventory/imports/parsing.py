@@ -211,6 +211,15 @@ def _check_marks(source: JsonSource, records: Iterable[Json]) -> None:
     members = {name for record in records if isinstance(record, dict) for name in record}
     if members & source.marks:
         return
+    of_part = {part.name: len(part.marks & members) for part in source.parts if part.marks & members}
+    if of_part and "deviceId" in members:
+        likely_part = max(of_part, key=lambda name: of_part[name])
+        raise UnreadableImport(
+            "not_the_devices",
+            f"This is the part {likely_part} of a {source.title} export, not its devices. Send both in one import: the devices "
+            f"as the part devices, this document as the part {likely_part}.",
+            pointer="/devices",
+        )
     others = [other for other in SOURCES.values() if isinstance(other, JsonSource) and len(other.marks & members) > 1]
     if others:
         likely = max(others, key=lambda other: len(other.marks & members))

@@ -36,6 +36,8 @@ class Part:
     name: str
     list_at: str | None = None
     by_id: bool = False
+    marks: frozenset[str] = frozenset()
+    """Members by which its records are known where the devices should be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +81,10 @@ SOURCES: Mapping[str, Source] = {
             "NinjaOne",
             (
                 Part("devices"),
-                Part("volumes", "results"),
-                Part("antivirus", "results"),
-                Part("os-patches", "results"),
-                Part("os-patch-installs", "results"),
+                Part("volumes", "results", marks=frozenset({"bitLockerStatus", "driveLetter", "fileSystem"})),
+                Part("antivirus", "results", marks=frozenset({"productState", "definitionStatus"})),
+                Part("os-patches", "results", marks=frozenset({"kbNumber", "severity"})),
+                Part("os-patch-installs", "results", marks=frozenset({"kbNumber", "installedAt"})),
             ),
             ninjaone.MARKS,
             lambda beside: ninjaone.reader(beside.lists, beside.clock),

@@ -222,6 +222,53 @@ async def test_what_a_person_said_stays(house: House) -> None:
     assert incident["closed_on"] == "2026-10-09", "a survey that knows of no end does not reopen anything"
 
 
+async def test_what_a_survey_says_otherwise_of_a_practice_and_its_vendors_is_asked(house: House) -> None:
+    msp = await house.tenant()
+    practice = await house.organization(msp)
+    survey = a_survey(
+        vendors=[{"id": "v1", "name": "Cloud Archive", "status": "active", "subcontractors": []}],
+        engagements=[{"id": "e1", "vendor": "v1", "service": "cloud_archive", "maintains_phi": False}],
+        baas=[{"id": "b1", "vendor": "v1", "status": "executed", "signed_on": "2025-01-01", "breach_notice_days": 30}],
+        settings={"auto_logoff_max": 15},
+    )
+    await take(msp, practice, survey)
+    engagement, baa = await one(msp, practice, "engagements", "e1"), await one(msp, practice, "baas", "b1")
+    paths = {
+        "maintains_phi": f"/engagements/{engagement['id']}",
+        "signed_on": f"/baas/{baa['id']}",
+        "breach_notice_days": f"/baas/{baa['id']}",
+        "settings.auto_logoff_max": f"/organizations/{practice}",
+    }
+    await edited(msp, paths["maintains_phi"], {"maintains_phi": True})
+    await edited(msp, paths["signed_on"], {"signed_on": "2025-02-02", "breach_notice_days": 10})
+    await edited(msp, f"/organizations/{practice}", {"settings": {"auto_logoff_max": 5}})
+    for _ in range(2):
+        await take(msp, practice, survey)
+    reviews = {each["fact"]: each for each in await msp.all(f"/organizations/{practice}/reviews")}
+    assert {(fact, each["subject_type"], each["said"]["survey"], each["used"]) for fact, each in reviews.items()} == {
+        ("maintains_phi", "engagement", False, True),
+        ("signed_on", "baa", "2025-01-01", "2025-02-02"),
+        ("breach_notice_days", "baa", 30, 10),
+        ("settings.auto_logoff_max", "organization", 15, 5),
+    }, "each is asked once, and no person is overruled"
+
+    sides = {
+        "maintains_phi": "person",
+        "signed_on": "survey",
+        "breach_notice_days": "person",
+        "settings.auto_logoff_max": "survey",
+    }
+    for fact, side in sides.items():
+        await msp.make(f"/reviews/{reviews[fact]['id']}/decision", {"accept": side})
+    now = {fact: await msp.get_json(path) for fact, path in paths.items()}
+    assert now["maintains_phi"]["maintains_phi"] is True
+    assert (now["signed_on"]["signed_on"], now["signed_on"]["breach_notice_days"]) == ("2025-01-01", 10)
+    assert now["settings.auto_logoff_max"]["settings"] == {"auto_logoff_max": 15}
+    await take(msp, practice, survey)
+    after = [each["status"] for each in await msp.all(f"/organizations/{practice}/reviews")]
+    assert after == ["decided"] * 4, "what was decided is not asked again"
+
+
 async def test_what_was_archived_stays_archived_and_can_still_be_named(house: House) -> None:
     msp = await house.tenant()
     practice = await house.organization(msp)

@@ -119,6 +119,22 @@ def test_ninjaone_tells_the_last_patch_and_never_for_how_long_one_has_been_missi
     assert patched.as_json() == {**ninja().as_json(), "last_patch_on": "2026-10-14"}
 
 
+@pytest.mark.parametrize(
+    ("part", "row"),
+    [
+        ("volumes", {"name": "C:", "driveLetter": "C:", "deviceType": "Fixed", "fileSystem": "NTFS"}),
+        ("antivirus", {"productName": "Defender", "productState": "ON", "definitionStatus": "UP_TO_DATE"}),
+        ("os-patches", {"kbNumber": "KB1", "severity": "CRITICAL", "status": "APPROVED"}),
+        ("os-patch-installs", {"kbNumber": "KB1", "status": "INSTALLED", "installedAt": 1795000000.0}),
+    ],
+)
+def test_ninjaone_says_which_part_was_sent_where_the_devices_should_be(part: str, row: dict[str, Any]) -> None:
+    with pytest.raises(UnreadableImport) as refusal:
+        read("ninjaone", encoded({"results": [{"deviceId": 1, **row}]}))
+    assert refusal.value.specific_code == "not_the_devices"
+    assert f"the part {part} of a NinjaOne export" in refusal.value.detail
+
+
 def test_ninjaone_devices_awaiting_approval_are_skipped_and_decommissioned_ones_retired() -> None:
     devices = [{"id": n, "systemName": f"PC{n}", "approvalStatus": s} for n, s in enumerate(("PENDING", "STAGED"))]
     parsed = read("ninjaone", encoded(devices))
