@@ -171,6 +171,15 @@ async def recover(session: TenantSession, endpoint: WebhookEndpoint, *, since: d
     _expect_listening(endpoint)
     connection = await session.driver()
     found = await connection.fetch(_LIST_MISSED, session.tenant_id, endpoint.id, since, until, RECOVERED_AT_ONCE)
+    go_on_from: datetime | None = None
+    if len(found) == RECOVERED_AT_ONCE:
+        # What one import did bears one time. A time is taken as a whole, so that whoever goes on from there gets further.
+        first, go_on_from = found[0]["at"], found[-1]["at"]
+        if first == go_on_from:
+            go_on_from = first + timedelta(microseconds=1)
+            found = await connection.fetch(_LIST_MISSED, session.tenant_id, endpoint.id, first, go_on_from, None)
+        else:
+            found = [each for each in found if each["at"] < go_on_from]
     missed = [each["id"] for each in found]
     if endpoint.condition is not None and found:
         kept = (col(Event.at) >= found[0]["at"], col(Event.at) <= found[-1]["at"], col(Event.id).in_(missed))
@@ -178,7 +187,7 @@ async def recover(session: TenantSession, endpoint: WebhookEndpoint, *, since: d
     rows = await connection.fetch(_RECOVER, session.tenant_id, endpoint.id, since, until, missed)
     if rows:
         await wake(session, [endpoint.id], because=f"recovery:{new_id()}")
-    return Recovery(len(rows), go_on_from=found[-1]["at"] if len(found) == RECOVERED_AT_ONCE else None)
+    return Recovery(len(rows), go_on_from=go_on_from)
 
 
 async def resend(session: TenantSession, delivery: Delivery, endpoint: WebhookEndpoint) -> Delivery:
