@@ -22,7 +22,7 @@ from api.limits import RateLimits
 from api.oauth import metadata, tokens
 from api.openapi import add_contract, contract
 from api.origins import Origins
-from api.screens import authorize, quote, respond, signing_in
+from api.screens import authorize, browsers, quote, respond, signing_in
 from api.screens.showing import add_assets
 from api.telemetry import Measurements, Observed
 from api.v1 import (
@@ -221,7 +221,7 @@ def build(runtime: Runtime) -> FastAPI:
     app.add_middleware(
         Origins,
         always=runtime.settings.cors_origins,
-        never=frozenset({signing_in.AUTHORIZE}),
+        never=frozenset({browsers.AUTHORIZE}),
         registered=lambda origin: is_registered(runtime.database, origin),
     )
     app.add_middleware(Observed, settings=runtime.settings, measurements=measurements)

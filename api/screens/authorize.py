@@ -9,7 +9,7 @@ from fastapi import Request, Response
 from api.door import runtime_of
 from api.oauth.requests import answer, sent_parameters
 from api.screens import signing_in
-from api.screens.browsers import PATH, signed_in
+from api.screens.browsers import AUTHORIZE, PATH, signed_in
 from api.screens.entrance import Visit, asked_router, read_guarded, visit
 from api.screens.showing import show
 from domain.access import Permission, Principal
@@ -21,19 +21,19 @@ from domain.people.scope_words import in_words
 router = asked_router()
 
 
-@router.get(signing_in.AUTHORIZE)
+@router.get(AUTHORIZE)
 async def ask_member(request: Request) -> Response:
     """The page to sign in on, or the question itself."""
     async with visit(request, sent_parameters(request.scope["query_string"])) as by:
         principal = await signed_in(by.session, by.browser)
-        step = await signing_in.step_before(by, principal, runtime_of(request))
+        step = await signing_in.step_before(by, principal, request)
         if step is not None or principal is None:
             assert step is not None, "nobody is asked before they have signed in"
             return step
         return await _question(by, principal)
 
 
-@router.post(signing_in.AUTHORIZE)
+@router.post(AUTHORIZE)
 async def hear_member(request: Request) -> Response:
     """Yes or no. Whoever has been signed out meanwhile signs in again, and is asked again."""
     form, sent = await read_guarded(request)
@@ -41,7 +41,7 @@ async def hear_member(request: Request) -> Response:
     async with visit(request, sent) as by:
         asked = by.asked
         principal = await signed_in(by.session, by.browser)
-        step = await signing_in.step_before(by, principal, runtime_of(request))
+        step = await signing_in.step_before(by, principal, request)
         if step is not None or principal is None:
             assert step is not None, "nobody is heard before they have signed in"
             return step

@@ -12,6 +12,7 @@ import secrets
 from dataclasses import dataclass
 
 from fastapi import Request, Response
+from fastapi.responses import RedirectResponse
 
 from api.door import runtime_of
 from domain.access import Principal
@@ -20,6 +21,7 @@ from domain.people import credentials
 from domain.tenancy import TenantSession
 
 PATH = "/v1/oauth"
+AUTHORIZE = f"{PATH}/authorize"
 _ACCEPTABLE = re.compile(r"[A-Za-z0-9_-]{43,120}")
 
 
@@ -65,6 +67,11 @@ async def signed_in(session: TenantSession, browser: Browser) -> Principal | Non
         return None
     session.actor = found[0].actor
     return found[0]
+
+
+def back_to(about: str, *, sso_error: str = "") -> Response:
+    """To the page of a request, and nowhere else: ``about`` are its parameters, which are checked anew there."""
+    return RedirectResponse(f"{AUTHORIZE}?{about}{f'&sso_error={sso_error}' if sso_error else ''}", status_code=303)
 
 
 def _name(secure: bool) -> str:

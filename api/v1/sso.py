@@ -1,7 +1,8 @@
 """The way of a browser to a sign-in provider and back, and the change of what it brings for a session.
 
 A browser is sent from address to address here, so whatever goes wrong is told to the application's own page, behind the ``#``
-of its address, where it says what to do. While we wait for a provider no transaction is open.
+of its address, where it says what to do. A sign-in that began on a page of ours goes back to that page. While we wait for a
+provider no transaction is open.
 """
 
 from contextlib import AbstractAsyncContextManager
@@ -16,6 +17,7 @@ from api.door import Doorstep, DoorstepRoute, OutsideRoute, circumstances, runti
 from api.issuers import Issuers, ProviderTrouble
 from api.login import Client, Returned
 from api.problems import refused_sign_in
+from api.screens import browsers
 from api.v1.sessions import SignedInOut, signed_in_out
 from domain.database import tenant_session
 from domain.errors import NotFound
@@ -52,14 +54,32 @@ async def start_sso(
         row = await session.fetch(SsoConnection, named[1])
         if not open_for_sign_in(row):
             raise NotFound(row.noun)
-        client = _client(runtime, row)
+        client = client_of(runtime, row)
+    try:
+        return await to_provider(request, row, client, challenge=challenge, login_hint=login_hint)
+    except ProviderTrouble as trouble:
+        return _to_page(runtime.settings, error=trouble.code)
+
+
+async def to_provider(
+    request: Request,
+    row: SsoConnection,
+    client: Client,
+    *,
+    challenge: str | None = None,
+    login_hint: str | None = None,
+    returns_to: str | None = None,
+) -> Response:
+    """Send the browser to a connection's provider, to come back to an application or to a page of ours. Raises
+    :class:`ProviderTrouble`, which is in the trail then."""
+    runtime, wall = runtime_of(request), Wall(row.tenant_id)
     try:
         provider = await issuers_of(request).provider(row.issuer)
     except ProviderTrouble as trouble:
-        await _note(request, Wall(named[0]), row, trouble.code)
-        return _to_page(runtime.settings, error=trouble.code)
-    async with _inside(request, Wall(named[0])) as session:
-        begun = await sso_sign_ins.begin(session, row, challenge)
+        await _note(request, wall, row, trouble.code)
+        raise
+    async with _inside(request, wall) as session:
+        begun = await sso_sign_ins.begin(session, row, challenge, returns_to=returns_to)
     answer = _to(login.authorization_url(client, provider, begun, login_hint=login_hint))
     https = runtime.settings.base_url.startswith("https://")
     answer.set_cookie(
@@ -104,7 +124,7 @@ async def sign_in_by_sso(session: Doorstep, request: Request, fields: RedeemFiel
     return refused_sign_in(request) if done is None else signed_in_out(done)  # pyright: ignore[reportReturnType]  a refusal is answered
 
 
-async def _returned(request: Request, state: str, returned: Returned) -> RedirectResponse:
+async def _returned(request: Request, state: str, returned: Returned) -> Response:
     runtime = runtime_of(request)
     tenant_id = sso_sign_ins.tenant_of(state)
     if tenant_id is None:
@@ -113,20 +133,28 @@ async def _returned(request: Request, state: str, returned: Returned) -> Redirec
     try:
         async with _inside(request, wall) as session:
             sign_in = await sso_sign_ins.come_back(session, state, browser)
+            returns_to = sign_in.returns_to
             connection = await session.fetch(SsoConnection, sign_in.connection_id)
-            client = _client(runtime, connection)
+            client = client_of(runtime, connection)
     except SsoRefused as refused:
         return _to_page(runtime.settings, error=refused.code)
     try:
         shown = await login.who_returned(issuers_of(request), client, returned, Begun(state, browser or ""))
         async with _inside(request, wall) as session:
             member = await sso_admission.admit(session, await session.fetch(SsoConnection, connection.id), shown)
-            token = await sso_sign_ins.hand_over(session, sign_in.id, member, factor=shown.factor)
+            if returns_to is None:
+                token = await sso_sign_ins.hand_over(session, sign_in.id, member, factor=shown.factor)
+            else:
+                token = (await sso_sign_ins.enter(session, sign_in.id, member, factor=shown.factor)).token
         if session.ended_credentials:
             request.app.state.credentials.forget_all()
     except SsoRefused as refused:
         await _note(request, wall, connection, refused.code)
+        if returns_to is not None:
+            return browsers.back_to(returns_to, sso_error=refused.code)
         return _to_page(runtime.settings, error=refused.code)
+    if returns_to is not None:
+        return browsers.browser_of(request).keep(browsers.back_to(returns_to), token)
     return _to_page(runtime.settings, token=token)
 
 
@@ -140,7 +168,7 @@ def redirect_uri(settings: Settings) -> str:
     return f"{settings.base_url}/v1/sso/callback"
 
 
-def _client(runtime: Runtime, connection: SsoConnection) -> Client:
+def client_of(runtime: Runtime, connection: SsoConnection) -> Client:
     return Client(
         connection=connection,
         secret=client_secret(connection, runtime.keyring),

@@ -62,6 +62,8 @@ class SsoSignIn(TenantOwned, table=True):
     state_fingerprint: str
     browser_fingerprint: str
     challenge: str
+    returns_to: str | None = None
+    """The request, as parameters, whose page goes on after this sign-in; null where an application began it."""
     expires_at: datetime = instant()
     returned_at: datetime | None = instant(default=None)
     member_id: UUID | None = None
@@ -87,15 +89,19 @@ class Begun:
         return _derived(self.browser, "verifier")
 
 
-async def begin(session: TenantSession, connection: SsoConnection, challenge: str) -> Begun:
-    """Set out for the provider."""
+async def begin(
+    session: TenantSession, connection: SsoConnection, challenge: str | None, *, returns_to: str | None = None
+) -> Begun:
+    """Set out for the provider: for an application, which has said a challenge, or for a page of ours."""
     begun = Begun(f"{session.tenant_id.hex}.{secrets.token_urlsafe(32)}", secrets.token_urlsafe(32))
     await session.save(
         SsoSignIn(
             connection_id=connection.id,
             state_fingerprint=fingerprint(begun.state),
             browser_fingerprint=fingerprint(begun.browser),
-            challenge=challenge,
+            # Of a page's own sign-in nothing is handed over: nobody has the secret of this challenge.
+            challenge=challenge or _derived(begun.browser, "page"),
+            returns_to=returns_to,
             expires_at=now() + LASTS,
         )
     )
@@ -155,6 +161,17 @@ async def redeem(session: TenantSession, fields: RedeemFields) -> SignedIn | Non
     connection = await session.fetch(SsoConnection, row.connection_id)
     if not member.seated or not open_for_sign_in(connection):
         return None
+    return await _sign_in(session, row, member)
+
+
+async def enter(session: TenantSession, id: UUID, member: Member, *, factor: bool) -> SignedIn:
+    """A session at once, for the page of ours that this browser came from."""
+    row = await session.fetch(SsoSignIn, id, lock=True)
+    row.member_id, row.factor, row.redeemed_at = member.id, factor, now()
+    return await _sign_in(session, row, member)
+
+
+async def _sign_in(session: TenantSession, row: SsoSignIn, member: Member) -> SignedIn:
     tenant = await own(session)
     policy = policy_of(tenant.settings)
     session_row, token = await sessions.begin(

@@ -191,7 +191,7 @@ async def sign_in_by_hand(page: Page, email: str) -> None:
 
 
 @asynccontextmanager
-async def bitewing(runtime: Runtime, host: str = "127.0.0.1") -> AsyncGenerator[str]:
+async def bitewing(runtime: Runtime, host: str = "127.0.0.1", **settings: Any) -> AsyncGenerator[str]:
     """The program on a port of its own, told under which address browsers reach it."""
     running: list[ASGIApp] = []
 
@@ -200,7 +200,8 @@ async def bitewing(runtime: Runtime, host: str = "127.0.0.1") -> AsyncGenerator[
 
     async with serving(late) as address:
         reached = address.replace("127.0.0.1", host)
-        application = build(replace(runtime, settings=runtime.settings.model_copy(update={"public_url": reached})))
+        changed = runtime.settings.model_copy(update={"public_url": reached, **settings})
+        application = build(replace(runtime, settings=changed))
         async with application.router.lifespan_context(application):
             running.append(application)
             yield reached
