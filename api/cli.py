@@ -21,6 +21,8 @@ money = typer.Typer(help="The operator's side of money.", no_args_is_help=True)
 app.add_typer(money, name="billing")
 
 
+factors = typer.Typer(help="Second factors that somebody has lost.", no_args_is_help=True)
+app.add_typer(factors, name="factors")
 keys = typer.Typer(help="The keys that seal stored secrets.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
 
@@ -88,6 +90,12 @@ def rotate_keys() -> None:
     raise typer.Exit(0 if _run(_rotate_keys(_settings(log_level="warning"))) else 1)
 
 
+@factors.command("reset")
+def reset_factors(email: Annotated[str, typer.Argument(help="The person's address. Make sure first who is asking.")]) -> None:
+    """Take all second factors and recovery codes of a person away, and end their sessions, in every account they have."""
+    raise typer.Exit(0 if _run(_reset_factors(_settings(log_level="warning"), email)) else 1)
+
+
 @app.command()
 def backup(path: Annotated[Path, typer.Argument(help="A new file.")]) -> None:
     """Write everything of a one-machine installation to one file: database, files and secrets."""
@@ -152,6 +160,21 @@ async def _worker(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await run_worker(settings, stop)
+
+
+async def _reset_factors(settings: Settings, email: str) -> bool:
+    from api.serving import opened  # noqa: PLC0415
+    from domain.errors import NotFound  # noqa: PLC0415
+    from domain.people.factor_reset import reset_by_operator  # noqa: PLC0415
+
+    async with opened(settings, migrating=False) as (runtime, _):
+        try:
+            await reset_by_operator(runtime, email)
+        except NotFound:
+            typer.echo("bitewing: Nobody has this address.", err=True)
+            return False
+    typer.echo(f"{email} signs in with the password alone, and sets a new factor up.")
+    return True
 
 
 async def _rotate_keys(settings: Settings) -> bool:

@@ -98,6 +98,18 @@ class Role(StrEnum):
 
 
 EVERYTHING = frozenset(Permission)
+OPENS_DOORS = frozenset(
+    {
+        Permission.api_keys_write,
+        Permission.members_write,
+        Permission.oauth_clients_write,
+        Permission.ownership_write,
+        Permission.service_accounts_write,
+        Permission.sso_connections_write,
+        Permission.tenant_write,
+    }
+)
+"""Whoever has one of these can let others in, or decide how they come in."""
 _READS = frozenset(each for each in Permission if each.endswith(":read"))
 _NOT_IN_THE_FIELD = frozenset(
     {

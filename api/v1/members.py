@@ -13,7 +13,7 @@ from api.pages import Listing, Page, Paged, filters_of, page_of
 from api.v1.start import TenantOut, tenant_out
 from domain.access import NARROWED, ROLES, Permission, Principal, Role
 from domain.errors import NotFound
-from domain.people import invitations, seating
+from domain.people import factor_reset, invitations, seating
 from domain.people.invitations import Invitation
 from domain.people.members import Member
 from domain.people.recovery import person_behind
@@ -137,6 +137,14 @@ async def remove_member(by: Writer, member: ThisMember) -> None:
 async def give_ownership(by: Owner, member: ThisMember) -> MemberOut:
     """Make this member the owner in your place; you are an admin from then on."""
     return await _shown(by, await seating.hand_over(by.session, member, by=by.principal))
+
+
+@router.post("/members/{member_id}/mfa-reset", status_code=201)
+async def reset_mfa(by: Writer, member: ThisMember) -> MemberOut:
+    """Take away the second factors and recovery codes of a member who has lost them, and end their sessions. They are told by
+    letter, and set a new factor up at their next sign-in. For people who have shown their own within the last 15 minutes."""
+    await factor_reset.reset_factors(by.session, member, by=by.principal)
+    return await _shown(by, member)
 
 
 @router.get("/invitations", response_model=Page[InvitationOut])

@@ -30,6 +30,7 @@ from domain.people.lending import (
 )
 from domain.people.revocation import forget_credentials
 from domain.people.service_accounts import ServiceAccount, refuse_wider_account
+from domain.people.step_up import expect_fresh_proof_for
 from domain.tenancy import (
     Fields,
     TenantOwned,
@@ -103,6 +104,7 @@ async def issue(
     It stays within its maker in every way: scopes, organizations, addresses, and the day on which the maker itself ends.
     """
     refuse_borrowed(maker)
+    await expect_fresh_proof_for(session, fields.scopes or (account.scopes if account else maker.permissions))
     check_scopes(maker, fields.scopes)
     await check_narrowing(session, maker, fields)
     _check_addresses(maker, fields.allowed_addresses)
@@ -161,6 +163,7 @@ async def rotate(
     if account is not None:
         await refuse_wider_account(session, account, by)
     refuse_strangers(key, by)
+    await expect_fresh_proof_for(session, key.scopes or (account.scopes if account else by.permissions))
     if by.lent and by.actor.id != key.id:
         await _refuse_wider(session, key, by)
     moment = now()

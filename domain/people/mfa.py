@@ -33,6 +33,7 @@ from domain.people.second_factors import (
 )
 from domain.people.session_policy import policy_of
 from domain.people.sessions import Session, SignInMethod
+from domain.people.step_up import refuse_stale
 from domain.people.tenants import Person, own
 from domain.runtime import Runtime
 from domain.tenancy import Fields, TenantSession, one_of
@@ -84,7 +85,9 @@ async def begin_factor(session: TenantSession, fields: FactorFields, runtime: Ru
     row, person = await _who(session)
     await _refuse_provider(session, row, person)
     known = await factors_of(session, person.id)
-    _refuse_stale(row, known, withheld)
+    if withheld is Withheld.verification:
+        raise Forbidden("Show your second factor first: POST /v1/sessions/mfa.", code="step_up_required")
+    refuse_stale(row, known)
     if (before := await being_set_up(session, person.id)) is not None:
         await session.delete(before)
         await session.flush()
@@ -162,7 +165,7 @@ async def remove_factor(session: TenantSession, factor: SecondFactor) -> None:
     row, person = await _who(session)
     await _refuse_provider(session, row, person)
     known = await factors_of(session, person.id)
-    _refuse_stale(row, known, None)
+    refuse_stale(row, known)
     member = await session.fetch(Member, row.member_id)
     if [each.id for each in known] == [factor.id] and member.role in policy_of(
         (await own(session)).settings
@@ -179,7 +182,7 @@ async def renew_codes(session: TenantSession) -> list[str]:
     known = await factors_of(session, person.id)
     if not known:
         raise Conflict("Recovery codes stand in for a second factor; set one up first.", code="no_factor")
-    _refuse_stale(row, known, None)
+    refuse_stale(row, known)
     return await recovery_codes.new_codes(session, person.id)
 
 
@@ -215,14 +218,6 @@ async def _refuse_provider(session: TenantSession, row: Session, person: Person)
     """What belongs to a person in every tenant is not changed on the word of one tenant's sign-in provider."""
     if row.method is SignInMethod.sso and (person.password_hash is not None or len(await tenants_of(session, person.id)) > 1):
         raise Forbidden("Second factors are yours in every account: sign in with your password.", code="sign_in_with_password")
-
-
-def _refuse_stale(row: Session, known: list[SecondFactor], withheld: Withheld | None) -> None:
-    """What guards an account is changed only by somebody who has just shown who they are, as strongly as they can."""
-    shown = row.factor_at if known else row.authenticated_at
-    if withheld is Withheld.verification or not recent(shown):
-        how = "Show your second factor again with POST /v1/sessions/mfa." if known else "Sign in again."
-        raise Forbidden(f"This needs a fresh proof of who you are. {how}", code="step_up_required")
 
 
 def _challenge(row: Session) -> bytes:

@@ -33,6 +33,7 @@ from domain.people.lending import (
 )
 from domain.people.redirects import checked_redirect
 from domain.people.revocation import forget_credentials
+from domain.people.step_up import expect_fresh_proof_for
 from domain.records import archive, change, create
 from domain.settings import LOOPBACK, ORIGIN
 from domain.tenancy import (
@@ -151,6 +152,7 @@ async def change_client(
 async def rotate_secret(session: TenantSession, client: OAuthClient, *, overlap: timedelta, by: Principal) -> str:
     """A new secret. The old one goes on for the overlap, so that nothing stands still meanwhile."""
     await _refuse_wider(session, client, by)
+    await expect_fresh_proof_for(session, client.scopes)
     if client.kind is ClientKind.public:
         raise Conflict("A public client has no secret: whoever uses it could read it.", code="no_secret")
     client.previous_fingerprint, client.previous_until = client.secret_fingerprint, now() + overlap
@@ -163,6 +165,7 @@ async def rotate_secret(session: TenantSession, client: OAuthClient, *, overlap:
 async def take_over(session: TenantSession, client: OAuthClient, *, by: Principal) -> OAuthClient:
     """Become the one who answers for it. What it does for itself is then bounded by the new sponsor's rights."""
     await _refuse_wider(session, client, by)
+    await expect_fresh_proof_for(session, client.scopes)
     before, client.sponsor_id = client.sponsor_id, acting_member(session)
     await session.flush()
     emit(session, "oauth_client.sponsored", client, {"sponsor_id": {"from": before, "to": client.sponsor_id}})
@@ -185,6 +188,7 @@ async def _refuse_wider(session: TenantSession, client: OAuthClient, by: Princip
 
 async def _check(session: TenantSession, fields: OAuthClientChanges, kind: ClientKind, by: Principal) -> None:
     refuse_borrowed(by)
+    await expect_fresh_proof_for(session, fields.scopes)
     check_scopes(by, fields.scopes)
     await check_narrowing(session, by, fields)
     for name in ("redirect_uris", "origins"):

@@ -23,6 +23,7 @@ from domain.tenancy import NOBODY, NOBODYS_TENANT, TenantSession, Wall
 class Note(StrEnum):
     sign_in_refused = "sign_in_refused"
     password_changed = "password_changed"  # noqa: S105  the name of a note
+    mfa_reset = "mfa_reset"
 
 
 def leave_note(session: TenantSession, person_id: UUID, note: Note) -> None:
@@ -51,3 +52,5 @@ async def _note(session: TenantSession, person_id: UUID, note: Note) -> None:
             emit(session, "member.sign_in_refused", member)
         case Note.password_changed:
             emit(session, "member.password_changed", member)
+        case Note.mfa_reset:
+            emit(session, "member.mfa_reset", member)

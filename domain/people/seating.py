@@ -20,6 +20,7 @@ from domain.people.lending import NarrowingFields, check_narrowing, hand_on_narr
 from domain.people.members import Member
 from domain.people.revocation import forget_credentials
 from domain.people.sso_identities import forget_identities
+from domain.people.step_up import expect_fresh_proof, expect_fresh_proof_for
 from domain.people.tenants import Person, own
 from domain.records import change
 from domain.tenancy import TenantSession, one_of
@@ -33,6 +34,7 @@ class SeatFields(NarrowingFields):
 async def check_seat(session: TenantSession, by: Principal, fields: SeatFields) -> None:
     """Refuse to give a seat that reaches further than one's own, in any way; and one that the role cannot have."""
     refuse_borrowed(by)
+    await expect_fresh_proof_for(session, ROLES[fields.role])
     if not ROLES[fields.role] <= by.permissions:
         raise Invalid.one("/role", "beyond_maker", "This role may do more than you, so it is not yours to give.")
     await check_narrowing(session, by, fields)
@@ -99,6 +101,7 @@ async def unseat(session: TenantSession, member: Member, *, by: Principal) -> No
     """Take a seat away. Sessions, keys and what was granted to applications end with it, in every process, and do not come
     back with the person."""
     await refuse_further_reaching(session, member, by)
+    await expect_fresh_proof(session)
     if member.archived_at is not None:
         return
     if member.role is Role.owner:
@@ -127,6 +130,7 @@ async def hand_over(session: TenantSession, member: Member, *, by: Principal) ->
     giver = await session.fetch(Member, acting_member(session), lock=True)
     if giver.role is not Role.owner:
         raise Forbidden("Only an owner can give ownership away.")
+    await expect_fresh_proof(session)
     if giver.id == member.id or member.role is Role.owner:
         raise Conflict("This member is an owner already.", code="already_owner")
     if not member.seated or member.ends_on is not None:

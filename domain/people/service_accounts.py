@@ -22,6 +22,7 @@ from domain.people.lending import (
     may_more,
     refuse_borrowed,
 )
+from domain.people.step_up import expect_fresh_proof_for
 from domain.records import archive, change, create
 from domain.tenancy import (
     Archivable,
@@ -76,6 +77,7 @@ async def take_over(session: TenantSession, account: ServiceAccount, *, by: Prin
     """Become the one who answers for it. Its rights are then bounded by the new sponsor's."""
     refuse_borrowed(by)
     await refuse_wider_account(session, account, by)
+    await expect_fresh_proof_for(session, account.scopes)
     before, account.sponsor_id = account.sponsor_id, acting_member(session)
     await session.flush()
     emit(session, "service_account.sponsored", account, {"sponsor_id": {"from": before, "to": account.sponsor_id}})
@@ -89,5 +91,6 @@ async def close_account(session: TenantSession, account: ServiceAccount) -> None
 
 async def _check(session: TenantSession, fields: ServiceAccountFields, maker: Principal) -> None:
     refuse_borrowed(maker)
+    await expect_fresh_proof_for(session, fields.scopes)
     check_scopes(maker, fields.scopes)
     await check_narrowing(session, maker, fields)

@@ -6,6 +6,7 @@ they are: another issuer could name the same subjects, so it is another connecti
 """
 
 import re
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar
 from uuid import UUID
@@ -22,6 +23,7 @@ from domain.outbound.destinations import EgressPolicy, check_url
 from domain.people.lending import NarrowingFields, refuse_borrowed
 from domain.people.seating import SeatFields, check_seat
 from domain.people.sso_presets import sso_presets
+from domain.people.step_up import expect_fresh_proof
 from domain.records import archive
 from domain.tenancy import (
     Archivable,
@@ -157,6 +159,7 @@ async def change_connection(
 async def remove(session: TenantSession, connection: SsoConnection, *, by: Principal) -> None:
     """Archive a connection: nobody comes in by it any more, and its secret is gone for good."""
     _refuse_lesser(by)
+    await expect_fresh_proof(session)
     connection.sealed_client_secret, connection.enabled = None, False
     await archive(session, connection)
 
@@ -181,6 +184,16 @@ def open_for_sign_in(connection: SsoConnection) -> bool:
     return connection.enabled and connection.archived_at is None
 
 
+async def ways_in(session: TenantSession) -> Sequence[SsoConnection]:
+    """The connections by which members may sign in, by name."""
+    statement = (
+        select(SsoConnection)
+        .where(col(SsoConnection.enabled), col(SsoConnection.archived_at).is_(None))
+        .order_by(col(SsoConnection.name), col(SsoConnection.id))
+    )
+    return (await session.execute(statement)).scalars().all()
+
+
 def seat_for(connection: SsoConnection, groups: frozenset[str]) -> SeatGrant | None:
     """The seat that somebody in these groups gets by themselves; None for no seat."""
     mapped = (MappedSeat.model_validate(each) for each in connection.role_mappings)
@@ -192,6 +205,7 @@ def seat_for(connection: SsoConnection, groups: frozenset[str]) -> SeatGrant | N
 
 async def _check(session: TenantSession, fields: SsoConnectionFields, *, by: Principal, was_for_owners: bool) -> None:
     _refuse_lesser(by)
+    await expect_fresh_proof(session)
     if fields.admits_owners != was_for_owners and not by.may(Permission.ownership_write):
         raise Forbidden("Only an owner can say whether owners come in this way.", code="owners_only")
     fields.scopes = list(dict.fromkeys(["openid", *fields.scopes]))
