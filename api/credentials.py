@@ -25,6 +25,7 @@ log = structlog.get_logger()
 
 KNOWN_FOR_SECONDS = 60.0
 KNOWN_AT_MOST = 10_000
+LINE_ANSWERS_WITHIN_SECONDS = 1.0
 
 
 class Credentials:
@@ -91,19 +92,24 @@ class Credentials:
         self._generation += 1
         self._known.clear()
 
+    def _line_lost(self, *_connection: object) -> None:
+        self._listening = False
+        self.forget_all()
+
     async def _listen(self) -> None:
         while True:
             try:
                 connection = await self._database.connect()
                 try:
+                    connection.add_termination_listener(self._line_lost)
                     await connection.add_listener(REVOKED_CHANNEL, self.forget_all)
                     self._listening = True
                     while not connection.is_closed():
                         await asyncio.sleep(1)
-                        await connection.execute("SELECT 1")
+                        # A line that is cut without a word says nothing: whoever is asked on it does not answer.
+                        await connection.execute("SELECT 1", timeout=LINE_ANSWERS_WITHIN_SECONDS)
                 finally:
-                    self._listening = False
-                    self.forget_all()
+                    self._line_lost()
                     await connection.close(timeout=1)
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
                 log.warning("credentials.listener_lost", error=type(error).__name__)

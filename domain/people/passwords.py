@@ -89,8 +89,13 @@ async def hashed(password: SecretStr) -> str:
 
 async def matches(password: SecretStr, kept: str | None) -> bool:
     """Whether this is the password. Where none is kept the same work is done, so that time tells nobody which it was."""
-    right = await _beside(lambda: PASSWORDS.verify(password.get_secret_value(), kept or _nobodys()))
-    return right and kept is not None
+
+    def compare() -> bool:
+        # Asked for in both cases: the first time in each process it takes a hash to make.
+        nobodys = _nobodys()
+        return PASSWORDS.verify(password.get_secret_value(), kept or nobodys)
+
+    return await _beside(compare) and kept is not None
 
 
 @cache

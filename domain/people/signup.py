@@ -1,4 +1,11 @@
-"""Sign-up: a tenant, its owner, and the owner's first key, in one transaction."""
+"""Sign-up: a tenant, its owner, and the owner's first key, in one transaction.
+
+The answer holds a key that works at once, so it cannot be the same for an address that somebody has: that one has to bring its
+password, or gets 409. Who wants to know whether an address is known here can so find out, as at any sign-up that lets people
+begin before they have read their mail. It is kept dear: each try counts as one at signing in, for the address that it comes
+from and for the account; it takes the same work whatever the answer; and each address that was not known leaves a tenant.
+Signing in, asking for a new password and inviting tell nothing.
+"""
 
 from dataclasses import dataclass
 

@@ -13,6 +13,7 @@ from domain.runtime import database_targets
 from domain.settings import load_settings
 from migrations import migrate
 from tests.bench.access import bench_access
+from tests.bench.door import bench_door
 from tests.bench.evaluation import bench_one, bench_portfolio
 from tests.bench.faults import bench_faults
 from tests.bench.imports import bench_imports
@@ -32,6 +33,7 @@ async def main() -> None:
             *await bench_lists(settings),
             *await bench_imports(settings),
             *await bench_access(settings),
+            *await bench_door(settings),
             bench_one(),
             await bench_portfolio(settings),
             *bench_report(),

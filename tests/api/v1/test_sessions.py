@@ -8,6 +8,8 @@ from uuid import UUID
 import httpx
 import pytest
 from pwdlib import PasswordHash
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 from sqlmodel import col, update
 
 from api.app import build
@@ -119,8 +121,20 @@ async def test_an_unknown_address_costs_the_same_work(
 
     monkeypatch.setattr(passwords.PASSWORDS, "verify", counted)
     before = len(await jobs(runtime, "people.note"))
-    await sign_in(http, owner.email, "not the passphrase")
-    await sign_in(http, f"nobody-{new_id().hex}@msp.example.com", "not the passphrase")
+    statements: list[list[str]] = []
+
+    def said(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        statements[-1].append(statement)
+
+    event.listen(Engine, "before_cursor_execute", said)
+    try:
+        for email in (owner.email, f"nobody-{new_id().hex}@msp.example.com"):
+            statements.append([])
+            await sign_in(http, email, "not the passphrase")
+    finally:
+        event.remove(Engine, "before_cursor_execute", said)
+    assert statements[0], "they are seen"
+    assert statements[0] == statements[1]
     assert len(hashes) == 2
     assert hashes[0] == hashes[1], "the same algorithm with the same parameters"
     assert len(await jobs(runtime, "people.note")) == before + 2
