@@ -163,9 +163,9 @@ async def _worker(settings: Settings) -> None:
 
 
 async def _reset_factors(settings: Settings, email: str) -> bool:
-    from api.serving import opened  # noqa: PLC0415
-    from domain.errors import NotFound  # noqa: PLC0415
-    from domain.people.factor_reset import reset_by_operator  # noqa: PLC0415
+    from api.serving import opened
+    from domain.errors import NotFound
+    from domain.people.factor_reset import reset_by_operator
 
     async with opened(settings, migrating=False) as (runtime, _):
         try:
