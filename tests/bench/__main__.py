@@ -12,7 +12,6 @@ from rich.table import Table
 from domain.runtime import database_targets
 from domain.settings import load_settings
 from migrations import migrate
-from tests.bench.access import bench_access
 from tests.bench.door import bench_door
 from tests.bench.evaluation import bench_one, bench_portfolio
 from tests.bench.faults import bench_faults
@@ -32,7 +31,6 @@ async def main() -> None:
         rows = [
             *await bench_lists(settings),
             *await bench_imports(settings),
-            *await bench_access(settings),
             *await bench_door(settings),
             bench_one(),
             await bench_portfolio(settings),
