@@ -59,9 +59,8 @@ TITLES = {
 MENDS = {
     "subscribe": ("POST", "/organizations/{organization_id}/subscription"),
     "subscribe_any": ("GET", "/organizations"),
-    "pay": ("GET", "/invoices?organization_id={organization_id}&status=open"),
+    "pay": ("GET", "/invoices?status=open"),
     "extend": ("PATCH", "/organizations/{organization_id}/subscription"),
-    "unseat": ("GET", "/members"),
 }
 """Where a refusal for money's sake is mended."""
 METHODS = frozenset({"get", "post", "put", "patch", "delete"})

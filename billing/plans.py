@@ -24,15 +24,20 @@ class Step(_Data):
 
 
 class Limits(_Data):
-    """What is covered: devices and storage for each location, members for the whole tenant."""
+    """What is covered: devices and storage for each location, members for the whole tenant, and more with each location."""
 
     devices: int = Field(ge=1)
     storage_mb: int = Field(ge=1)
     members: int = Field(ge=1)
+    members_each: int = Field(ge=0)
 
     def for_locations(self, locations: int) -> dict[str, int]:
         """As domain/coverage.py reads them from an organization."""
         return {"devices": self.devices * locations, "storage_mb": self.storage_mb * locations}
+
+    def for_tenant(self, locations: int) -> dict[str, int]:
+        """As domain/coverage.py reads them from a tenant that pays for so many locations, or tries the first out."""
+        return {**self.for_locations(1), "members": self.members + self.members_each * max(0, locations - 1)}
 
 
 class Plan(_Data):

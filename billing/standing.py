@@ -11,7 +11,7 @@ from sqlmodel import col, func, select
 
 from billing.accounts import Account, Collection
 from billing.invoices import Invoice, open_invoices
-from billing.plans import price_list
+from billing.plans import DEFAULT_PLAN, price_list
 from billing.subscription_rows import State, Subscription, on_account
 from domain.events import emit
 from domain.inventory.organizations import Organization
@@ -111,4 +111,17 @@ async def _cover_tenant(session: TenantSession, tenant: Tenant) -> None:
         return
     if tenant.covered_until != until:
         tenant.covered_until = until
+        await session.flush()
+    if not narrowed:
+        await _seat_tenant(session, tenant)
+
+
+async def _seat_tenant(session: TenantSession, tenant: Tenant) -> None:
+    """How many members a tenant may have grows with what is subscribed."""
+    live = col(Subscription.ended_on).is_(None) & col(Subscription.state).not_in([State.incomplete, State.canceled])
+    statement = select(func.coalesce(func.sum(Subscription.locations), 0)).where(live)
+    locations: int = (await session.execute(statement)).scalar_one()
+    limits = price_list().plan(DEFAULT_PLAN).limits.for_tenant(locations)
+    if tenant.limits != limits:
+        tenant.limits = limits
         await session.flush()

@@ -12,5 +12,5 @@ async def begin_trial(session: TenantSession, tenant: Tenant) -> None:
     """From today on, for a tenant that has just signed up."""
     limits = price_list().plan(DEFAULT_PLAN).limits
     tenant.trial_until = today() + timedelta(days=price_list().trial_days)
-    tenant.limits = limits.model_dump()
+    tenant.limits = limits.for_tenant(0)
     await session.flush()

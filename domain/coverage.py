@@ -108,9 +108,12 @@ async def may_seat(session: TenantSession, *, promised: int = 0) -> None:
     statement = select(func.count()).select_from(Member).where(col(Member.archived_at).is_(None))
     needed = (await session.execute(statement)).scalar_one() + promised + 1
     if needed > limit:
-        detail = f"There would be {needed} members; the plan covers {limit}. Take away seats that nobody needs any more."
+        detail = (
+            f"There would be {needed} members; what is subscribed covers {limit}. Each practice that you subscribe brings more. "
+            "Or take away seats that nobody needs any more."
+        )
         more = {"plan": None, "state": None, "limit": {"name": "members", "covered": limit, "needed": needed}}
-        raise PaymentRequired(detail, code="over_limit", more=more, mend="unseat")
+        raise PaymentRequired(detail, code="over_limit", more=more, mend="subscribe_any")
 
 
 async def _limit(session: TenantSession, organization: "Organization", name: str) -> int | None:
@@ -121,7 +124,8 @@ async def _limit(session: TenantSession, organization: "Organization", name: str
 
 def _over(detail: str, organization: "Organization", name: str, limit: int, needed: int) -> PaymentRequired:
     more = {"limit": {"name": name, "covered": limit, "needed": needed}}
-    return _refusal(detail, None, organization, mend="extend", code="over_limit", more=more)
+    mend = "extend" if organization.subscription_state not in {None, "canceled"} else "subscribe"
+    return _refusal(detail, None, organization, mend=mend, code="over_limit", more=more)
 
 
 def _refusal(

@@ -25,6 +25,9 @@ class LimitsOut(BaseModel):
     storage_mb: int
     """For each location."""
     members: int
+    """For the tenant, with the first location."""
+    members_each: int
+    """More of them with each further location."""
 
 
 class PlanOut(BaseModel):

@@ -146,7 +146,9 @@ async def test_the_same_limits_for_one_by_hand_for_files_and_for_seats(house: Ho
     body = {"name": "One more", "kind": "file_server"}
     problem = expect(await msp.post(f"/organizations/{practice}/devices", body), 402)
     assert problem["limit"] == {"name": "devices", "covered": 1, "needed": 2}
-    assert problem["mend"]["method"] == "PATCH"
+    assert problem["mend"] == {"method": "POST", "href": problem["mend"]["href"]}, (
+        "nothing is subscribed that could be extended"
+    )
     assert len(await msp.all(f"/organizations/{practice}/devices")) == 1
 
     await make_document(msp, practice, content=b"x" * (1024 * 1024 - 100))
@@ -160,10 +162,15 @@ async def test_the_same_limits_for_one_by_hand_for_files_and_for_seats(house: Ho
     await msp.make("/invitations", seat)
     problem = await refused(msp, "/invitations", {**seat, "email": "second@msp.example.com"})
     assert problem["limit"] == {"name": "members", "covered": 2, "needed": 3}, "a seat that was offered counts, once"
+    assert problem["mend"]["href"].endswith("/organizations"), "subscribe one of them"
     use = await msp.get_json("/billing/usage")
     assert (use["members"], use["members_covered"]) == (1, 2)
     shown = use["organizations"][0]
     assert (shown["devices"], shown["devices_covered"], shown["storage_mb"], shown["storage_mb_covered"]) == (1, 1, 1, 1)
+    limits = price_list().plan("practice").limits
+    await msp.make(f"/organizations/{practice}/subscription", {"locations": 4})
+    assert (await msp.get_json("/billing/usage"))["members_covered"] == limits.members + 3 * limits.members_each
+    await msp.make("/invitations", {**seat, "email": "second@msp.example.com"})
 
 
 async def test_a_lapsed_practice_seals_what_was_begun_and_downloads_its_report(house: House, calendar: Calendar) -> None:
@@ -182,7 +189,7 @@ async def test_a_lapsed_practice_seals_what_was_begun_and_downloads_its_report(h
 async def refused_import(by: Caller, practice: str, body: dict[str, Any]) -> dict[str, Any]:
     problem = expect(await by.post(f"/organizations/{practice}/imports", body), 402)
     assert problem["type"].endswith("/over-limit")
-    assert problem["mend"]["method"] == "PATCH"
+    assert problem["mend"]["method"] == "POST"
     return problem
 
 
