@@ -34,10 +34,14 @@ async def begin(session: TenantSession, quote: Quote, *, ledger: Ledger, on: dat
 
 
 async def begin_what_waits(session: TenantSession, *, ledger: Ledger) -> None:
-    """Everything accepted whose first day is today or was before."""
+    """Everything accepted whose first day is today or was before. What Stripe begins by its own schedule begins here on the
+    same day, however late we hear of it."""
     statement = select(Quote).where(col(Quote.status) == QuoteStatus.accepted, col(Quote.begun_on).is_(None))
     for quote in list((await session.execute(statement.order_by(col(Quote.id)).with_for_update())).scalars()):
-        await begin(session, quote, ledger=ledger, on=today())
+        scheduled = quote.starts_on is not None and quote.stripe_schedule_id is not None
+        await begin(
+            session, quote, ledger=ledger, on=min(quote.starts_on, today()) if scheduled and quote.starts_on else today()
+        )
 
 
 async def _cover(session: TenantSession, quote: Quote, organization: Organization, *, ledger: Ledger, on: date) -> None:

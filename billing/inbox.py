@@ -11,9 +11,11 @@ from uuid import UUID
 
 from sqlmodel import Field, SQLModel, col, select
 
+from billing.acceptance import begin_what_waits
 from billing.accounts import Account
 from billing.gateway import Gateway, StripeRefused, reached
 from billing.mirror import copy_invoice, copy_subscription
+from billing.stripe_quotes import copy_quote, copy_schedule_of
 from domain.clock import now
 from domain.database import tenant_session
 from domain.errors import NotFound
@@ -23,7 +25,13 @@ from domain.tenancy import NOBODYS_TENANT, SYSTEM, TenantSession, Wall, instant
 
 HANDLE = "billing.handle_event"
 KEPT = timedelta(days=30)
-READ_AS: Mapping[str, str] = {"invoice": "invoices", "subscription": "subscriptions", "checkout.session": "checkout.sessions"}
+READ_AS: Mapping[str, str] = {
+    "invoice": "invoices",
+    "subscription": "subscriptions",
+    "checkout.session": "checkout.sessions",
+    "quote": "quotes",
+    "subscription_schedule": "subscription_schedules",
+}
 """What is read again, by the kind of object that an event is about. Other kinds are kept and need nothing."""
 
 
@@ -101,7 +109,14 @@ async def copy(runtime: Runtime, tenant_id: UUID, account_id: UUID, kind: str, s
             raise NotThereYet from None
         if account.stripe_customer_id is None:
             account.stripe_customer_id = said["customer"]
+        if kind == "quote":
+            return await copy_quote(session, said)
+        if kind == "subscription_schedule":
+            return await copy_schedule_of(session, said)
         if kind == "subscription":
+            if said["schedule"] is not None:
+                await begin_what_waits(session, ledger=account.ledger)
+                await session.refresh(account)
             return await copy_subscription(session, account, said)
         return await copy_invoice(session, account, said)
 

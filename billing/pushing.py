@@ -23,6 +23,8 @@ from billing.invoices import Invoice, InvoiceStatus
 from billing.mirror import copy_invoice, copy_subscription
 from billing.plans import price_list
 from billing.price_tags import price_of
+from billing.quotes import Quote
+from billing.stripe_quotes import beginning, push_quotes, subscription_of, take_back_what_is_left
 from billing.subscription_rows import on_account
 from domain.clock import today
 from domain.database import tenant_session
@@ -48,10 +50,12 @@ async def _tell(work: Work) -> None:
     if account.ledger is not Ledger.stripe:
         return
     await push_customer(work)
+    await push_quotes(work)
     if work.runtime.settings.stripe_tax and account.collection is Collection.invoice and not account.placed:
         log.warning("billing.address_missing", tenant_id=str(work.tenant_id), account_id=str(work.account_id))
         return
     await _push_subscription(work)
+    await take_back_what_is_left(work)
     await _push_waiting_charges(work)
     await _push_invoices(work)
 
@@ -66,7 +70,7 @@ async def _push_subscription(work: Work) -> None:
         prices = {await price_of(work.gateway, rate): quantity for rate, quantity in wanted.items()}
         if account.stripe_subscription_id is None:
             if prices and account.collection is Collection.invoice:
-                await _create(work, account, prices)
+                await _create(work, account, prices, await beginning(work, account, wanted))
             return
         said = await work.gateway.read("subscriptions", account.stripe_subscription_id)
         step = _difference(said, prices)
@@ -83,8 +87,9 @@ async def _push_subscription(work: Work) -> None:
                 return
 
 
-async def _create(work: Work, account: Account, prices: Mapping[str, int]) -> None:
-    """The first year is invoiced by Stripe at once; a year that is paid for already only from its end on."""
+async def _create(work: Work, account: Account, prices: Mapping[str, int], quote: Quote | None) -> None:
+    """The first year is invoiced by Stripe at once; a year that is paid for already only from its end on. One that a quote
+    begins is made by accepting Stripe's: whichever of the two was said first for this year counts."""
     assert account.period_start is not None and account.stripe_bills_from is not None
     params: dict[str, Any] = {
         "customer": account.stripe_customer_id,
@@ -97,8 +102,17 @@ async def _create(work: Work, account: Account, prices: Mapping[str, int]) -> No
     if account.stripe_bills_from > account.period_start:
         params |= {"billing_cycle_anchor": midnight(account.stripe_bills_from), "proration_behavior": "none"}
     purpose = f"subscription:{work.account_id}:{account.period_start}"
-    made = await work.gateway.read("subscriptions", await work.once(purpose, "subscriptions.create", params))
-    await _copy(work, made)
+    made: str | None
+    if quote is not None and quote.stripe_schedule_id is not None:
+        made = quote.stripe_quote_id
+    elif quote is not None:
+        made = await work.once(purpose, "quotes.accept", {}, target=quote.stripe_quote_id)
+    else:
+        made = await work.once(purpose, "subscriptions.create", params)
+    if made is not None and made.startswith("qt_"):
+        made = await subscription_of(work, made)
+    if made is not None:
+        await _copy(work, await work.gateway.read("subscriptions", made))
 
 
 async def _copy(work: Work, subscription: Mapping[str, Any]) -> None:

@@ -17,6 +17,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKeyConstraint, UniqueConstraint
 from sqlmodel import Field, col, func, select
 
+from billing.accounts import Ledger, account_of, opened_account, tell_stripe
 from billing.plans import DEFAULT_PLAN, MOST_LOCATIONS, price_list
 from billing.prices import discounted, years_after
 from domain.clock import today
@@ -91,6 +92,10 @@ class Quote(QuoteFields, TenantOwned, table=True):
     """Who accepted or declined: name, title, moment and address."""
     begun_on: date | None = None
     """The day on which what was accepted began."""
+    stripe_quote_id: str | None = None
+    stripe_quote_status: str | None = None
+    stripe_schedule_id: str | None = None
+    """Where Stripe keeps the ledger: its side of the same promise, and what will begin it on a later day."""
 
     @property
     def yearly_cents(self) -> int | None:
@@ -139,7 +144,7 @@ async def approve_discount(session: TenantSession, quote: Quote, percent: int) -
     emit(session, "quote.discount_approved", quote, {"approved_percent": percent})
 
 
-async def finalize(session: TenantSession, quote: Quote, *, tax_rate: int = 0) -> Quote:
+async def finalize(session: TenantSession, quote: Quote, *, ledger: Ledger, tax_rate: int = 0) -> Quote:
     """Fix the price and the number. From here on it can only be accepted, declined, revised, or run out."""
     _must_be(quote, QuoteStatus.draft)
     allowed = max(price_list().discounts.without_approval, quote.approved_percent)
@@ -164,6 +169,9 @@ async def finalize(session: TenantSession, quote: Quote, *, tax_rate: int = 0) -
             earlier.status, earlier.link_hash = QuoteStatus.void, None
             emit(session, "quote.voided", earlier, {"number": earlier.number, "revision": earlier.revision})
     await session.flush()
+    if ledger is Ledger.stripe and await account_of(session, quote.organization_id) is None:
+        await opened_account(session, quote.organization_id, ledger=ledger)
+    await _tell_ledger(session, quote)
     emit(session, "quote.finalized", quote, {"number": quote.number, "rate": quote.rate, "valid_until": quote.valid_until})
     return quote
 
@@ -228,16 +236,18 @@ async def by_link(session: TenantSession, quote_id: str, bearer: Bearer) -> Quot
     return quote
 
 
-def accept(session: TenantSession, quote: Quote, *, signer: Mapping[str, Any]) -> None:
+async def accept(session: TenantSession, quote: Quote, *, signer: Mapping[str, Any]) -> None:
     """Note who said yes. Conflict for the second click."""
     _can_be_answered(quote)
     quote.status, quote.acceptance = QuoteStatus.accepted, dict(signer)
+    await _tell_ledger(session, quote)
     emit(session, "quote.accepted", quote, {"number": quote.number, "name": signer["name"], "title": signer["title"]})
 
 
-def decline(session: TenantSession, quote: Quote, *, signer: Mapping[str, Any]) -> None:
+async def decline(session: TenantSession, quote: Quote, *, signer: Mapping[str, Any]) -> None:
     _can_be_answered(quote)
     quote.status, quote.acceptance = QuoteStatus.declined, dict(signer)
+    await _tell_ledger(session, quote)
     emit(session, "quote.declined", quote, {"number": quote.number, "name": signer["name"]})
 
 
@@ -246,6 +256,7 @@ async def expire(session: TenantSession, *, on: date) -> None:
     waiting = select(Quote).where(col(Quote.status).in_([QuoteStatus.open, QuoteStatus.sent]), col(Quote.valid_until) < on)
     for quote in (await session.execute(waiting.with_for_update())).scalars():
         quote.status = QuoteStatus.expired
+        await _tell_ledger(session, quote)
         emit(session, "quote.expired", quote, {"number": quote.number})
     await session.flush()
 
@@ -257,6 +268,12 @@ def first_day(quote: Quote, on: date) -> date:
 
 def agreed_until(quote: Quote, start: date) -> date:
     return years_after(start, quote.years)
+
+
+async def _tell_ledger(session: TenantSession, quote: Quote) -> None:
+    account = await account_of(session, quote.organization_id)
+    if account is not None:
+        tell_stripe(session, account)
 
 
 def _can_be_answered(quote: Quote) -> None:

@@ -51,6 +51,10 @@ async def reconcile_tenant(runtime: Runtime, gateway: Gateway, tenant_id: UUID) 
             drift += await copy(runtime, tenant_id, account.id, "subscription", said)
         async for said in gateway.each("invoices", customer=customer):
             drift += await copy(runtime, tenant_id, account.id, "invoice", said)
+        async for said in gateway.each("quotes", customer=customer):
+            drift += await copy(runtime, tenant_id, account.id, "quote", said)
+        async for said in gateway.each("subscription_schedules", customer=customer):
+            drift += await copy(runtime, tenant_id, account.id, "subscription_schedule", said)
     for each in drift:
         log.warning("billing.drift", tenant_id=str(tenant_id), mended=each)
     return drift

@@ -17,7 +17,7 @@ from api.downloads import attachment
 from api.pages import Listing, Page, PagedAndSorted, filters_of
 from api.v1.invoices import PDF
 from billing import acceptance, papers, quotes
-from billing.accounts import account_of, ledger_of
+from billing.accounts import account_of, check_placed, ledger_of
 from billing.plans import price_list
 from billing.quotes import AcceptanceFields, Brand, DeclineFields, Quote, QuoteFields, QuoteStatus
 from domain.access import Permission
@@ -125,8 +125,11 @@ async def change_quote(by: Writer, quote: ThisQuote, changes: Changes) -> Quote:
 async def finalize_quote(by: Writer, quote: ThisQuote) -> Quote:
     """Fix number, price and last day. 409 `approval-needed` for a discount that the operator has not agreed to."""
     await by.session.refresh(quote, with_for_update=True)
-    account = await account_of(by.session, quote.organization_id) or await account_of(by.session, None)
-    return by.tag(await quotes.finalize(by.session, quote, tax_rate=account.tax_rate if account else 0))
+    own = await account_of(by.session, quote.organization_id)
+    check_placed(own, by.runtime.settings)
+    account = own or await account_of(by.session, None)
+    ledger = ledger_of(by.runtime.settings)
+    return by.tag(await quotes.finalize(by.session, quote, ledger=ledger, tax_rate=account.tax_rate if account else 0))
 
 
 @router.get("/quotes/{quote_id}/pdf", response_class=Response, responses=PDF)
@@ -176,14 +179,14 @@ async def decline_quote(session: Doorstep, request: Request, quote_id: str, fiel
 
 async def say_yes(session: TenantSession, request: Request, quote: Quote, fields: AcceptanceFields) -> None:
     await keep_patients_out(session, {"name": fields.name, "title": fields.title})
-    quotes.accept(session, quote, signer=_signer(request, name=fields.name, title=fields.title))
+    await quotes.accept(session, quote, signer=_signer(request, name=fields.name, title=fields.title))
     await session.flush()
     await acceptance.begin(session, quote, ledger=ledger_of(runtime_of(request).settings), on=today())
 
 
 async def say_no(session: TenantSession, request: Request, quote: Quote, fields: DeclineFields) -> None:
     await keep_patients_out(session, {"name": fields.name, "reason": fields.reason})
-    quotes.decline(session, quote, signer=_signer(request, name=fields.name, reason=fields.reason))
+    await quotes.decline(session, quote, signer=_signer(request, name=fields.name, reason=fields.reason))
 
 
 async def by_link(session: TenantSession, quote_id: str, token: str) -> Quote:

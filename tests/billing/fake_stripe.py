@@ -22,6 +22,10 @@ Assumed from Stripe's documentation and the library's types, and not yet seen at
   checkout puts its card on the subscription
 - with automatic tax a customer whose address is not known is a 400 ``customer_tax_location_invalid``; a checkout with
   ``customer_update[address]=auto`` asks for it and keeps it with the customer
+- a quote is a draft, then open with a number, then accepted or canceled; accepting one makes a subscription that is invoiced
+  at once, or with an ``effective_date`` that lies ahead a schedule, which makes its subscription on that day; one that has
+  expired is canceled; only one that is open can be accepted, only a draft or an open one canceled
+- a schedule that has not started can be canceled and then makes nothing; its subscription names it
 - an open checkout page can be expired and then takes no card; metadata of a customer is merged when it is changed
 - events hold the object as it was; they come at least once and in any order
 - dates are midnights in UTC, because the clock here moves by days
@@ -67,6 +71,13 @@ WORDS = {
     "POST /v1/checkout/sessions": "checkout.SessionCreateParams",
     "POST /v1/checkout/sessions/{id}/expire": "checkout.SessionExpireParams",
     "GET /v1/checkout/sessions": "checkout.SessionListParams",
+    "POST /v1/quotes": "QuoteCreateParams",
+    "GET /v1/quotes": "QuoteListParams",
+    "POST /v1/quotes/{id}/finalize": "QuoteFinalizeQuoteParams",
+    "POST /v1/quotes/{id}/accept": "QuoteAcceptParams",
+    "POST /v1/quotes/{id}/cancel": "QuoteCancelParams",
+    "GET /v1/subscription_schedules": "SubscriptionScheduleListParams",
+    "POST /v1/subscription_schedules/{id}/cancel": "SubscriptionScheduleCancelParams",
     "POST /v1/billing_portal/sessions": "billing_portal.SessionCreateParams",
 }
 
@@ -101,6 +112,12 @@ class FakeStripe:
     def pass_days(self, until: date) -> None:
         while self.day < until:
             self.day += timedelta(days=1)
+            for schedule in self._all("subscription_schedule"):
+                if schedule["status"] == "not_started" and _day(schedule["phases"][0]["start_date"]) <= self.day:
+                    self._start(schedule)
+            for quote in self._all("quote"):
+                if quote["status"] in {"draft", "open"} and _day(quote["expires_at"]) <= self.day:
+                    self._cancel_quote(quote)
             for subscription in list(self._all("subscription")):
                 ends = _day(subscription["items"]["data"][0]["current_period_end"])
                 if subscription["status"] in {"active", "past_due"} and ends <= self.day:
@@ -109,6 +126,67 @@ class FakeStripe:
                 due = invoice["due_date"]
                 if invoice["status"] == "open" and due and _day(due) < self.day:
                     self._late(invoice)
+
+    def _quote(self, said: Thing) -> Thing:
+        self._check_tax(said)
+        for each in said["line_items"]:
+            self._get("price", each["price"])
+        quote = {**said, "status": "draft", "number": None, "subscription": None, "subscription_schedule": None}
+        return self._make("quote", "qt", quote)
+
+    def _finalize_quote(self, quote: Thing) -> Thing:
+        if quote["status"] != "draft":
+            raise Refusal("Only a draft quote can be finalized")
+        quote |= {"status": "open", "number": f"QT-FAKE-{next(self._numbers):06d}"}
+        self._tell("quote.finalized", quote)
+        return quote
+
+    def _accept_quote(self, quote: Thing) -> Thing:
+        if quote["status"] != "open":
+            raise Refusal("Only an open quote can be accepted")
+        more = _part(quote, "subscription_data")
+        start = _day(more.get("effective_date") or 0)
+        said: Thing = {
+            "customer": quote["customer"],
+            "items": quote["line_items"],
+            "collection_method": quote["collection_method"],
+            "days_until_due": quote["invoice_settings"]["days_until_due"],
+            "metadata": more.get("metadata"),
+            "automatic_tax": quote.get("automatic_tax"),
+        }
+        quote["status"] = "accepted"
+        if start > self.day:
+            schedule = {
+                "customer": quote["customer"],
+                "status": "not_started",
+                "subscription": None,
+                "phases": [{"start_date": _at(start), "metadata": more.get("metadata")}],
+                "_said": said,
+            }
+            quote["subscription_schedule"] = self._make("subscription_schedule", "sub_sched", schedule)["id"]
+        else:
+            quote["subscription"] = self._subscribe(said)["id"]
+        self._tell("quote.accepted", quote)
+        return quote
+
+    def _cancel_quote(self, quote: Thing) -> Thing:
+        if quote["status"] not in {"draft", "open"}:
+            raise Refusal("Only a draft or an open quote can be canceled")
+        quote["status"] = "canceled"
+        self._tell("quote.canceled", quote)
+        return quote
+
+    def _start(self, schedule: Thing) -> None:
+        schedule["subscription"] = self._subscribe({**schedule["_said"], "_schedule": schedule["id"]})["id"]
+        schedule["status"] = "active"
+        self._tell("subscription_schedule.updated", schedule)
+
+    def _cancel_schedule(self, schedule: Thing) -> Thing:
+        if schedule["status"] != "not_started":
+            raise Refusal("this fake cancels no schedule that has started")
+        schedule["status"] = "canceled"
+        self._tell("subscription_schedule.canceled", schedule)
+        return schedule
 
     def _late(self, invoice: Thing) -> None:
         subscription = self._get("subscription", invoice["_subscription"]) if invoice["_subscription"] else None
@@ -231,6 +309,7 @@ class FakeStripe:
                 "metadata": said.get("metadata") or {},
                 "automatic_tax": said.get("automatic_tax"),
                 "billing_cycle_anchor": _at(anchor or self.day),
+                "schedule": said.get("_schedule"),
                 "ended_at": None,
                 "_card": said.get("_card", False),
             },
@@ -402,12 +481,16 @@ class FakeStripe:
         return 200, answer
 
     def _act(self, method: str, path: str, text: str) -> Any:
-        pattern = re.sub(r"/(cus|sub|in|ii|cs|price|prod)_\w+", "/{id}", path)
-        id = next((part for part in path.split("/") if re.fullmatch(r"(cus|sub|in|ii|cs|price|prod)_\w+", part)), "")
+        pattern = re.sub(r"/(cus|sub|sub_sched|in|ii|cs|price|prod|qt)_\w+", "/{id}", path)
+        id = next(
+            (part for part in path.split("/") if re.fullmatch(r"(cus|sub|sub_sched|in|ii|cs|price|prod|qt)_\w+", part)), ""
+        )
         known = {
             "customers": "customer",
             "subscriptions": "subscription",
             "invoices": "invoice",
+            "quotes": "quote",
+            "subscription_schedules": "subscription_schedule",
             "sessions": "checkout.session",
         }
         if method == "GET" and pattern.endswith("/{id}"):
@@ -465,6 +548,16 @@ class FakeStripe:
                     raise Refusal("Only Checkout Sessions with a status in [open] can be expired")
                 session["status"] = "expired"
                 return session
+            case "POST /v1/quotes":
+                return self._quote(said)
+            case "POST /v1/quotes/{id}/finalize":
+                return self._finalize_quote(self._get("quote", id))
+            case "POST /v1/quotes/{id}/accept":
+                return self._accept_quote(self._get("quote", id))
+            case "POST /v1/quotes/{id}/cancel":
+                return self._cancel_quote(self._get("quote", id))
+            case "POST /v1/subscription_schedules/{id}/cancel":
+                return self._cancel_schedule(self._get("subscription_schedule", id))
             case "POST /v1/billing_portal/sessions":
                 return self._make("billing_portal.session", "bps", {**said, "url": "https://billing.stripe.example/p"})
             case _:
