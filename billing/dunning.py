@@ -9,18 +9,16 @@ from typing import ClassVar
 from uuid import UUID
 
 from sqlalchemy import ForeignKeyConstraint, UniqueConstraint
-from sqlmodel import col, select
 
 from billing.accounts import Account
 from billing.invoices import Invoice, open_invoices
 from billing.plans import price_list
 from billing.prices import in_words
-from domain.access import Role
 from domain.clock import new_id
 from domain.events import emit
 from domain.outbound.mail import send_mail
-from domain.people.members import Member
-from domain.people.tenants import Person, own
+from domain.people.members import addresses_of_owners
+from domain.people.tenants import own
 from domain.tenancy import TenantOwned, TenantSession, tenant_table
 
 CLAIM = (
@@ -89,9 +87,4 @@ async def recipients(session: TenantSession, account: Account) -> list[str]:
     """Whoever the account names; else the owners of the tenant."""
     if account.billing_email:
         return [account.billing_email]
-    statement = (
-        select(col(Person.email))
-        .join(Member, col(Member.person_id) == col(Person.id))
-        .where(col(Member.role) == Role.owner, col(Member.archived_at).is_(None))
-    )
-    return sorted((await session.execute(statement)).scalars())
+    return await addresses_of_owners(session)

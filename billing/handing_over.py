@@ -27,9 +27,10 @@ from domain.events import emit
 from domain.inventory.groups import sort_into_groups
 from domain.inventory.import_runs import ImportRun, ImportStatus
 from domain.inventory.organizations import Organization
-from domain.jobs import RENDER_REPORT, REVIEW_AGREEMENTS, Errand, enqueue, enqueue_once
+from domain.jobs import CLEAR_OUT, RENDER_REPORT, REVIEW_AGREEMENTS, Errand, enqueue, enqueue_once
 from domain.people import transfers
 from domain.people.api_keys import ApiKey, revoke
+from domain.people.clearing_out import carry_trail, keep_trail, tell_owners
 from domain.people.invitations import Invitation, take_back
 from domain.people.members import Member
 from domain.people.seating import end_seat
@@ -129,6 +130,10 @@ async def _move(runtime: Runtime, giver: Wall, identifier: UUID, *, carried: lis
         await _void_quotes(session, organization)
         await _end_credentials(session, organization.id)
         await transfers.move(session, transfer, organization, carried=carried)
+        transfer.left_files = carried
+        await session.flush()
+        await tell_owners(session, transfer)
+        enqueue(session, CLEAR_OUT, transfer_id=transfer.id)
     return True
 
 
@@ -137,6 +142,7 @@ async def _settle_in(runtime: Runtime, giver: Wall, receiver: Wall, identifier: 
     async with tenant_session(runtime.database, giver, actor=SYSTEM, read_only=True) as session:
         transfer = await session.fetch(Transfer, identifier)
     assert transfer.organization_id is not None
+    trail = await carry_trail(runtime, giver, receiver, transfer.organization_id)
     async with tenant_session(runtime.database, receiver, actor=SYSTEM) as session:
         received = await session.fetch(Transfer, identifier, lock=True)
         if received.finished_at is not None:
@@ -147,6 +153,8 @@ async def _settle_in(runtime: Runtime, giver: Wall, receiver: Wall, identifier: 
         enqueue(session, REVIEW_AGREEMENTS, organization_id=organization.id)
         for assessment_id in await _sealed(session, organization.id):
             enqueue(session, RENDER_REPORT, assessment_id=assessment_id)
+        await keep_trail(session, received, trail)
+        await tell_owners(session, received)
         received.finished_at = now()
 
 
@@ -226,6 +234,9 @@ async def _void_quotes(session: TenantSession, organization: Organization) -> No
         quote.status, quote.link_hash = QuoteStatus.void, None
         emit(session, "quote.voided", quote, {"number": quote.number, "revision": quote.revision})
     await session.flush()
+    account = await account_of(session, organization.id)
+    if account is not None:
+        tell_stripe(session, account)
 
 
 async def _end_credentials(session: TenantSession, organization_id: UUID) -> None:

@@ -19,6 +19,7 @@ from domain.tenancy import TenantSession
 FAN_OUT = "webhooks.fan_out"
 SEND = "webhooks.send"
 SEND_AGAIN = "webhooks.send_again"
+CLEAR_OUT = "transfers.clear_out"
 RENDER_REPORT = "reports.render"
 EVALUATE = "assessments.evaluate"
 EXPORT_AUDIT_LOG = "audit_log.export"

@@ -90,6 +90,15 @@ class Files:
         except (OSError, BaseError):
             raise Unavailable("The file store does not have this file just now.") from None
 
+    async def remove(self, key: str) -> None:
+        """Take a file away. Twice is harmless."""
+        try:
+            await obstore.delete_async(self._store, key)
+        except FileNotFoundError:
+            return
+        except (OSError, BaseError):
+            raise Unavailable("The file store does not answer just now.") from None
+
 
 def _measure(file: IO[bytes]) -> tuple[str, int]:
     size = file.seek(0, os.SEEK_END)

@@ -26,6 +26,7 @@ from domain.errors import place_of
 from domain.inventory import fleet_importing, import_jobs
 from domain.inventory.rmm import pulling
 from domain.jobs import (
+    CLEAR_OUT,
     EVALUATE,
     EXPORT_AUDIT_LOG,
     FAN_OUT,
@@ -46,6 +47,7 @@ from domain.jobs import (
 )
 from domain.outbound import attempts, dispatch, sending
 from domain.outbound.mail import deliver_mail, sweep_mail
+from domain.people import clearing_out
 from domain.people.kept_answers import forget_old_answers
 from domain.people.oauth_tokens import sweep_tokens
 from domain.people.personal_notes import note_for_person
@@ -83,6 +85,7 @@ JOBS: dict[str, Handler] = {
     POLL_TICKETS: polling.poll,
     TEST_CONNECTION: trying.try_out,
     PULL_INVENTORY: pulling.pull,
+    CLEAR_OUT: clearing_out.clear_out,
 }
 """Every kind of job and what does it. The payload is what ``domain.jobs.enqueue`` was given, with the tenant's id."""
 
@@ -278,5 +281,6 @@ CHORES: tuple[Chore, ...] = (
     Chore("clocks.tell", timedelta(hours=1), clocks.tell_all),
     Chore("acceptances.reopen", timedelta(hours=1), reopen_all_expired),
     Chore("analyses.watch", timedelta(minutes=1), watch_all),
+    Chore("transfers.clear_out", timedelta(minutes=10), clearing_out.clear_out_for_good),
     Chore("tasks.remind", timedelta(minutes=10), remind_all),
 )

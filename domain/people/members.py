@@ -5,10 +5,12 @@ from typing import ClassVar
 from uuid import UUID
 
 from sqlalchemy import ForeignKeyConstraint, UniqueConstraint
+from sqlmodel import col, select
 
 from domain.access import Role
 from domain.clock import now, today
-from domain.tenancy import Archivable, TenantOwned, json_or_unknown, one_of, tenant_table
+from domain.people.tenants import Person
+from domain.tenancy import Archivable, TenantOwned, TenantSession, json_or_unknown, one_of, tenant_table
 
 
 class Member(TenantOwned, Archivable, table=True):
@@ -36,3 +38,12 @@ class Member(TenantOwned, Archivable, table=True):
         if self.ends_on is None:
             return float("inf")
         return (datetime.combine(self.ends_on + timedelta(days=1), time(), UTC) - now()).total_seconds()
+
+
+async def addresses_of_owners(session: TenantSession) -> list[str]:
+    statement = (
+        select(col(Person.email))
+        .join(Member, col(Member.person_id) == col(Person.id))
+        .where(col(Member.role) == Role.owner, col(Member.archived_at).is_(None))
+    )
+    return sorted((await session.execute(statement)).scalars())

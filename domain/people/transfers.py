@@ -28,7 +28,7 @@ from domain.keyring import fingerprint
 from domain.people.acting import acting_member
 from domain.people.lending import refuse_borrowed
 from domain.people.tenants import own
-from domain.tenancy import Fields, TenantOwned, TenantSession, instant, json_object, listed_by, one_of, tenant_table
+from domain.tenancy import Fields, TenantOwned, TenantSession, instant, json_list, json_object, listed_by, one_of, tenant_table
 
 CODE_LASTS = timedelta(days=14)
 
@@ -93,9 +93,11 @@ class Transfer(TenantOwned, table=True):
     """What was subscribed at the giver's when it left."""
     counts: dict[str, Any] = json_object()
     """How many rows of each kind have moved."""
+    left_files: list[str] = json_list()
+    """Of an outgoing one: the keys of its files that are still to leave this side's folder."""
     moved_at: datetime | None = instant(default=None)
     finished_at: datetime | None = instant(default=None)
-    """When its cover had begun at the receiver's, and its files had left the giver's folder."""
+    """When its cover had begun, at the receiver's; when its files had left the folder, at the giver's."""
 
 
 @dataclass(frozen=True)

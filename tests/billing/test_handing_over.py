@@ -18,8 +18,9 @@ from billing import handing_over
 from billing.plans import price_list
 from billing.prices import remainder, year_of
 from domain.access import Role
-from domain.clock import new_id
+from domain.clock import new_id, today
 from domain.jobs import FAN_OUT
+from domain.people.clearing_out import clear_out, clear_out_for_good
 from domain.runtime import Targets
 from domain.sra.report_files import render_report
 from domain.tables import metadata
@@ -370,6 +371,51 @@ async def test_killed_at_any_point_it_is_before_or_after_and_is_finished_later(
     assert len(await receiver.all(f"/organizations/{practice}/devices")) == 3
     assert len(await trail(receiver, "subscription.created")) == 1
     assert (await receiver.get_json(f"/transfers/{transfer['id']}"))["finished_at"]
+    assert len(await letters(sides, receiver)) == len(await letters(sides, giver)) == 1
+    documents = await receiver.all(f"/organizations/{practice}/documents")
+    [kept] = [each for each in documents if each["filename"] == "audit-trail.txt"]
+    lines = (await receiver.get(f"/documents/{kept['id']}/content")).text.splitlines()
+    told = [json.loads(each)["kind"] for each in lines]
+    assert (told.count("device.created"), told[-1]) == (3, "organization.transferred_out")
+    assert "subscription.created" not in told, "the giver's business stays the giver's"
+
+
+async def letters(sides: Sides, side: Caller) -> list[Any]:
+    statement = "select subject from mail where tenant_id = $1 and key like 'transfer:%'"
+    return await sides.eyes.fetch(statement, side.tenant_id)
+
+
+async def test_the_files_leave_the_givers_folder_and_what_it_still_names_stays(sides: Sides, calendar: Calendar) -> None:
+    giver, receiver = sides.giver, sides.receiver
+    practice, other = [await sides.house.organization(giver) for _ in range(2)]
+    went = await make_document(giver, practice, content=b"Only here.\n")
+    shared = await make_document(giver, practice, content=b"In both.\n")
+    stays = await make_document(giver, other, content=b"In both.\n")
+    transfer = await sides.hand_over(practice)
+    files = sides.house.runtime.settings.data_dir / "files"
+
+    def at(side: Caller, document: Mapping[str, Any]) -> Path:
+        return files / str(side.tenant_id) / document["sha256"][:2] / document["sha256"]
+
+    def places() -> list[bool]:
+        return [at(side, each).exists() for side in (giver, receiver) for each in (went, shared)]
+
+    job = {"tenant_id": str(giver.tenant_id), "transfer_id": transfer["id"]}
+    at(receiver, went).unlink()  # one content may be one file with two names
+    at(receiver, went).write_bytes(b"Damaged on the way.\n")
+    for _ in range(2):
+        await clear_out(sides.house.runtime, job)
+    assert places() == [False, True, True, True]
+    assert (await receiver.get(f"/documents/{went['id']}/content")).content == b"Only here.\n", "the copy was made whole first"
+    assert (await giver.get_json(f"/transfers/{transfer['id']}"))["finished_at"] is None, "it is looked at once more"
+    at(giver, shared).unlink()
+    calendar.turn_to(today() + timedelta(days=1))
+    await clear_out_for_good(sides.house.runtime)
+    assert await _queued(sides, "transfers.clear_out") >= 1
+    await clear_out(sides.house.runtime, job)
+    assert places() == [False, True, True, True]
+    assert (await giver.get(f"/documents/{stays['id']}/content")).content == b"In both.\n", "what it names was brought back"
+    assert (await giver.get_json(f"/transfers/{transfer['id']}"))["finished_at"]
 
 
 async def test_it_is_stopped_where_it_cannot_be_and_both_read_why(sides: Sides, calendar: Calendar) -> None:
