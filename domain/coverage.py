@@ -109,7 +109,7 @@ async def may_seat(session: TenantSession, *, promised: int = 0) -> None:
     needed = (await session.execute(statement)).scalar_one() + promised + 1
     if needed > limit:
         detail = (
-            f"There would be {needed} members; what is subscribed covers {limit}. Each practice that you subscribe brings more. "
+            f"There would be {needed} members; your plan covers {limit}. Each practice that is subscribed brings more. "
             "Or take away seats that nobody needs any more."
         )
         more = {"plan": None, "state": None, "limit": {"name": "members", "covered": limit, "needed": needed}}
