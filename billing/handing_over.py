@@ -9,11 +9,11 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlmodel import col, select
+from sqlmodel import col, delete, select
 
 from billing import standing, subscriptions
 from billing.accounts import Account, account_of, ledger_of, tell_stripe
-from billing.calls import once
+from billing.calls import StripeCall, once
 from billing.charges import Charge, waiting
 from billing.gateway import reached
 from billing.invoices import open_invoices
@@ -178,6 +178,8 @@ async def _end_cover(session: TenantSession, organization: Organization, *, on: 
     live.ended_on = on
     account.anchor = account.period_start = account.period_end = account.next_statement_on = None
     account.stripe_customer_id = account.stripe_subscription_id = account.stripe_status = None
+    # The customer goes along. Should anything be put on this account again, it is to have one of its own.
+    await session.execute(delete(StripeCall).where(col(StripeCall.purpose) == f"customer:{account.id}"))
     await session.flush()
     emit(session, "subscription.canceled", live, {"ended_on": on})
     await standing.refresh(session, account, on=on, also=[live])

@@ -49,8 +49,10 @@ async def _tell(work: Work) -> None:
         account = await session.fetch(Account, work.account_id)
     if account.ledger is not Ledger.stripe:
         return
-    await push_customer(work)
     await push_quotes(work)
+    if account.stripe_customer_id is None and account.anchor is None and not await _anything_on(work):
+        return
+    await push_customer(work)
     if work.runtime.settings.stripe_tax and account.collection is Collection.invoice and not account.placed:
         log.warning("billing.address_missing", tenant_id=str(work.tenant_id), account_id=str(work.account_id))
         return
@@ -58,6 +60,12 @@ async def _tell(work: Work) -> None:
     await take_back_what_is_left(work)
     await _push_waiting_charges(work)
     await _push_invoices(work)
+
+
+async def _anything_on(work: Work) -> bool:
+    """Whoever pays for nothing here is no customer; not any more, where a practice has gone with its own."""
+    async with tenant_session(work.runtime.database, Wall(work.tenant_id), actor=SYSTEM, read_only=True) as session:
+        return bool(await on_account(session, await session.fetch(Account, work.account_id)))
 
 
 async def _push_subscription(work: Work) -> None:
