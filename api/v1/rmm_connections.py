@@ -42,6 +42,10 @@ class RmmTroubleOut(BaseModel):
     detail: str
 
 
+class LeftOutOut(RmmTroubleOut):
+    part: str = Field(description="Which document of the export it would have been, such as `volumes`.")
+
+
 class LastErrorOut(RmmTroubleOut):
     at: datetime
 
@@ -81,6 +85,9 @@ class RmmRunOut(BaseModel):
     devices: int = Field(description="Devices that it listed so far.")
     resume_at: datetime | None
     error: RmmTroubleOut | None
+    left_out: list[LeftOutOut] = Field(
+        description="What the tool did not let us read beside the devices. What is known from there stays as it was."
+    )
     counts: dict[str, int] = Field(description="What the import came to.")
     fleet_import_id: UUID | None
     created_at: datetime

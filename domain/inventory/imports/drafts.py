@@ -37,6 +37,8 @@ class Draft:
     status: Literal["active", "retired"] = "active"
     skip: str | None = None
     last_patch_on: date | None = None
+    beside: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    """What the other documents say of it that no fact is made of: kept with its raw row, for people to read."""
     warnings: list[str] = field(default_factory=list[str])
 
 

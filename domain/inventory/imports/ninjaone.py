@@ -2,14 +2,14 @@
 
 Only Windows volumes report BitLocker; a Mac stays unknown, not unencrypted. The list of missing patches tells when each was
 last seen to be missing and not since when it could be had, so for how long the oldest has been missing stays unknown: a count
-from that date could only look better than the truth.
+from that date could only look better than the truth. It is kept with the device's raw row, where people can read it.
 """
 
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 
-from domain.inventory.imports.documents import at
+from domain.inventory.imports.documents import at, is_too_deep
 from domain.inventory.imports.drafts import Draft
 from domain.inventory.imports.normal_form import Json, Switch
 from domain.inventory.imports.texts import letters, text_of
@@ -23,6 +23,7 @@ def reader(beside: Mapping[str, list[Json]], clock: Clock) -> Callable[[dict[str
     volumes = _by_device(beside.get("volumes", []))
     products = _by_device(beside.get("antivirus", []))
     installed = _by_device(beside.get("os-patch-installs", []))
+    missing = _by_device(each for each in beside.get("os-patches", []) if not is_too_deep(each))
 
     def draft(device: dict[str, Json]) -> Draft:
         identity = text_of(device.get("id"))
@@ -47,6 +48,7 @@ def reader(beside: Mapping[str, list[Json]], clock: Clock) -> Callable[[dict[str
             status="retired" if approval == "DECOMMISSIONED" else "active",
             skip="not_approved" if approval in ("PENDING", "STAGED") else None,
             last_patch_on=_last_patch_on(installed.get(identity, []), clock),
+            beside={"os-patches": missing[identity]} if identity in missing else {},
         )
 
     return draft

@@ -79,7 +79,7 @@ def _parse_json(
                 lists[part.name] = _list_in(source, part, beside)
                 faulty += _not_objects(part.name, lists[part.name])
     draft_of = source.reader(Beside(lists, details, clock, mapping))
-    must_be_cleaned = holds_unstorable(documents["devices"])
+    must_be_cleaned = any(holds_unstorable(document) for document in documents.values())
     devices: list[ImportedDevice] = []
     skipped: list[Skipped] = []
     for number, record in enumerate(records, start=1):
@@ -89,10 +89,12 @@ def _parse_json(
         if is_too_deep(record):
             faulty.append(rejected(number, "too_deep"))
             continue
+        draft = draft_of(record)
+        raw = {**record, **draft.beside} if draft.beside else record
         outcome = finish(
-            draft_of(record),
+            draft,
             row=number,
-            raw=storable(record) if must_be_cleaned else record,
+            raw=storable(raw) if must_be_cleaned else raw,
             clock=clock,
             operating_systems=operating_systems,
             has_ids=True,

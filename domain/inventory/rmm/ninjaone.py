@@ -1,8 +1,8 @@
-"""NinjaOne's public API v2: detailed devices page by page, and beside them the queries for volumes, antivirus and installed
-patches, each with a cursor.
+"""NinjaOne's public API v2: detailed devices page by page, and beside them the queries for volumes, antivirus, installed and
+missing patches, each with a cursor.
 
 A device names its organization and location by number and, depending on the version, not by name; the names are read
-before. The list of missing patches is not asked for: the import makes nothing of it (see ``imports.ninjaone``).
+before. A query that these credentials may not ask, or that this version does not have, costs its part and not the run.
 """
 
 from collections.abc import Mapping
@@ -23,6 +23,7 @@ QUERIES: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "volumes": ("volumes", {"include": "bl"}),
     "antivirus": ("antivirus-status", {}),
     "os-patch-installs": ("os-patch-installs", {"status": "INSTALLED"}),
+    "os-patches": ("os-patches", {}),
 }
 """The part of the import -> the query that holds it, in the order in which they are asked after the devices."""
 
@@ -77,14 +78,13 @@ class NinjaOne(RmmSource):
         except ToolFailed as failure:
             if cursor and failure.trouble in (Trouble.refused, Trouble.gone):
                 raise ToolFailed(Trouble.expired, f"{failure.detail} The cursor seems to have run out.") from None
-            raise
+            if cursor or failure.trouble not in (Trouble.credentials, Trouble.gone):
+                raise
+            await self.sign_in()  # If not even that is allowed, it is the credentials and not the query.
+            return Page({}, _behind(part), {part: failure})
         rows = records(at(answer, "results"), what=part)
         onward = text_of(at(answer, "cursor", "name"))
-        if rows and onward:
-            following = f"{part}|{number + 1}|{onward}"
-        else:
-            later = list(QUERIES)[list(QUERIES).index(part) + 1 :]
-            following = f"{later[0]}|0|" if later else None
+        following = f"{part}|{number + 1}|{onward}" if rows and onward else _behind(part)
         return Page({part: _newest(rows) if part == "os-patch-installs" else rows}, following)
 
     async def _named(self, kind: str) -> dict[str, Record]:
@@ -112,6 +112,12 @@ class NinjaOne(RmmSource):
             if name is not None and not text_of(at(references.get(noun), "name")):
                 references[noun] = name
         return {**device, "references": references} if references else device
+
+
+def _behind(part: str) -> str | None:
+    """The place where the query after this one begins."""
+    later = list(QUERIES)[list(QUERIES).index(part) + 1 :]
+    return f"{later[0]}|0|" if later else None
 
 
 def _newest(installed: list[Record]) -> list[Record]:

@@ -135,6 +135,8 @@ class _Pull:
             await keep_files(session, run.id, files)
             run.place, run.pages, run.pulled = page.next, run.pages + 1, page.next is None
             run.devices += len(page.parts.get("devices", ()))
+            for part, failure in page.left_out.items():
+                _leave_out(run, part, failure.trouble, failure.detail)
             run.failures = 0
         self._pages += 1
 
@@ -149,7 +151,7 @@ class _Pull:
                 return
             if failure.trouble is Trouble.expired:
                 await forget_files(session, run.id)
-                run.place, run.pages, run.devices = None, 0, 0
+                run.place, run.pages, run.devices, run.left_out = None, 0, 0, []
             run.status, run.resume_at, run.attempt = RunStatus.waiting, moment + wait, run.attempt + 1
             run.error = {"code": failure.trouble.value, "detail": failure.detail}
             await runs.queue(session, [run])
@@ -176,12 +178,15 @@ class _Pull:
                 detail = "It listed no devices. May these credentials see all clients?"
                 await runs.fail(session, run, "no_devices", detail)
                 return
-            if any(len(file.content) > LARGEST_FILE for file in files):
+            for file in [each for each in files if len(each.content) > LARGEST_FILE]:
                 detail = (
                     f"It holds more than {LARGEST_FILE // (1024 * 1024)} MiB of one kind; that is more than one import takes."
                 )
-                await runs.fail(session, run, "too_large", detail)
-                return
+                if file.part == "devices":
+                    await runs.fail(session, run, "too_large", detail)
+                    return
+                _leave_out(run, file.part, "too_large", detail)
+                files.remove(file)
             export = Export(source.source, files, as_of=now(), mapping=source.mapping())
             run.fleet_import_id = (await queue_fleet_import(session, export, connection_id=connection_id)).id
             run.status = RunStatus.importing
@@ -203,6 +208,10 @@ class _Pull:
             await forget_files(session, run.id)
             await runs.fail(session, run, "switched_off", "The connection was switched off while it ran.")
         raise Ended
+
+
+def _leave_out(run: RmmRun, part: str, code: str, detail: str) -> None:
+    run.left_out = [*run.left_out, {"part": part, "code": code, "detail": detail}]
 
 
 def _joined(part: Part, pages: Sequence[bytes]) -> bytes:

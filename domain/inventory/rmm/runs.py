@@ -21,6 +21,7 @@ from domain.tenancy import (
     TenantSession,
     belongs_to_tenants,
     instant,
+    json_list,
     json_object,
     json_or_unknown,
     listed_by,
@@ -81,6 +82,8 @@ class RmmRun(TenantOwned, table=True):
     resume_at: datetime | None = instant(default=None)
     error: dict[str, Any] | None = json_or_unknown()
     """While it waits: why. Once it has failed: why it did."""
+    left_out: list[dict[str, str]] = json_list()
+    """The documents it had to do without, and why: what they tell of the devices stays as it was known before."""
     counts: dict[str, int] = json_object()
     """What the import came to."""
     fleet_import_id: UUID | None = None
@@ -167,4 +170,4 @@ async def settle(session: TenantSession, taken: FleetImport) -> None:
     connection.last_success_at, connection.last_error, connection.refusals = run.finished_at, None, 0
     await session.flush()
     told = {"connection_id": run.connection_id, "fleet_import_id": taken.id, "devices": run.devices, "counts": run.counts}
-    emit(session, "rmm_run.completed", run, told)
+    emit(session, "rmm_run.completed", run, {**told, "left_out": run.left_out})

@@ -5,7 +5,7 @@ A new product is one file with a class of this kind and a line in ``products``.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, cast
 
 from domain.inventory.imports.columns import ColumnMapping
@@ -23,10 +23,11 @@ class NoSettings(Fields):
 @dataclass(frozen=True, slots=True)
 class Page:
     """``parts``: by the name of the document, records for a list, or by id where the document is an object.
-    ``next``: where to go on, for whoever does; None when that was all."""
+    ``next``: where to go on, for whoever does; None when that was all. ``left_out``: by document, why it is not here."""
 
     parts: Mapping[str, list[Record] | Record]
     next: str | None
+    left_out: Mapping[str, ToolFailed] = field(default_factory=dict[str, ToolFailed])
 
 
 class RmmSource(ABC):

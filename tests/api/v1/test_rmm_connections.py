@@ -98,7 +98,7 @@ NINJA_FILES = {
     "devices": read("ninjaone-devices.json"),
     "volumes": read("ninjaone-volumes.json"),
     "antivirus": read("ninjaone-antivirus.json"),
-    "os-patch-installs": {"results": FakeNinjaOne().queries["os-patch-installs"]},
+    **{part: {"results": FakeNinjaOne().queries[part]} for part in ("os-patch-installs", "os-patches")},
 }
 DATTO_FILES = {"devices": read("datto-devices.json"), "audit": read("datto-audit.json")}
 
@@ -123,7 +123,7 @@ async def test_a_pull_brings_what_the_export_would_have_brought(
         connection = await connect(msp, tool, **fields)
         assert SECRET not in str(connection)
         run = await run_of(msp, connection)
-        assert (run["status"], run["error"]) == ("completed", None)
+        assert (run["status"], run["error"], run["left_out"]) == ("completed", None, [])
         columns = {"mapping": {"columns": {"udf7": "encryption"}}} if source == "datto" else {}
         sent = expect(await other.post("/fleet-imports", {"source": source, "documents": files, **columns}), 202)
 
@@ -147,6 +147,14 @@ async def test_a_pull_brings_what_the_export_would_have_brought(
         kinds = [each["kind"] for each in await msp.all("/events")]
         assert {"rmm_connection.created", "rmm_run.started", "fleet_import.completed", "rmm_run.completed"} <= set(kinds)
         assert SECRET not in str(await msp.all("/audit-log"))
+
+        if source == "ninjaone":
+            patched = {each["hostname"]: each["facts"].get("last_patch_on") for each in brought}
+            assert {name: day for name, day in patched.items() if day} == {"RF-OP1": "2026-11-18", "RF-OP2": "2026-10-26"}
+            [taken_in] = (await msp.get_json(f"/fleet-imports/{pulled_in['id']}"))["imports"]
+            rows = await msp.all(f"/imports/{taken_in['import_id']}/rows")
+            missing = {each["label"]: [patch["kbNumber"] for patch in each["raw"].get("os-patches", ())] for each in rows}
+            assert {name: list_ for name, list_ in missing.items() if list_} == {"RF-OP1": ["KB7", "KB9"], "RF-OP2": ["KB8"]}
 
         # The same again: all is known.
         again = await run_of(msp, connection)
@@ -197,6 +205,52 @@ async def test_a_token_that_runs_out_is_renewed_and_a_forgotten_cursor_begins_an
         run = await pulled(runtime, msp, run_id)
         assert (run["status"], run["devices"]) == ("importing", len(tool.devices))
         assert tool.faults == []
+
+
+async def test_a_query_that_is_not_allowed_costs_its_part_and_the_run_says_so(
+    house: House, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    msp = await house.tenant()
+    await msp.make(
+        "/rmm-sites", {"source": "ninjaone", "organization_id": await house.organization(msp), "company": "Example Dental"}
+    )
+    tool = FakeNinjaOne()
+    forbidden = said({"resultCode": "FORBIDDEN"}, 403)
+    async with serving(tool), working(runtime):
+        connection = await connect(msp, tool)
+        await run_of(msp, connection)
+        before = await inventory(msp)
+        tool.instead["queries/volumes"] = [lambda: forbidden] * 2
+        tool.instead["queries/os-patches"] = [lambda: said({"resultCode": "NOT_FOUND"}, 404)]
+        run = await run_of(msp, connection)
+        assert [(each["part"], each["code"]) for each in run["left_out"]] == [
+            ("volumes", "credentials"),
+            ("os-patches", "gone"),
+        ]
+        assert "403" in run["left_out"][0]["detail"]
+        assert (run["status"], run["error"]) == ("completed", None)
+        assert run["counts"]["unchanged"] == len(before), "what the volumes said before is not forgotten"
+        assert await inventory(msp) == before
+        told = [each for each in await msp.all("/events") if each["kind"] == "rmm_run.completed"][-1]
+        assert (told["subject"]["id"], "left_out" in told["changed"]) == (run["id"], True)
+
+        # A part that outgrows an import is left out too; the devices cannot be.
+        monkeypatch.setattr(pulling, "LARGEST_FILE", len(str(tool.devices)) * 2)
+        tool.queries["os-patches"] *= 200
+        monkeypatch.setattr(ninjaone, "ROWS_AT_ONCE", 1000)
+        run = await run_of(msp, connection)
+        assert (run["status"], [(each["part"], each["code"]) for each in run["left_out"]]) == (
+            "completed",
+            [("os-patches", "too_large")],
+        )
+        monkeypatch.setattr(pulling, "LARGEST_FILE", 100)
+        assert (await run_of(msp, connection))["error"]["code"] == "too_large"
+
+        # Credentials that are taken back in the middle are no matter of one query.
+        tool.instead["queries/volumes"] = [lambda: forbidden] * 2
+        tool.instead["oauth/token"] = [tool.a_token, tool.a_token, lambda: said({"error": "invalid_client"}, 401)]
+        run = await run_of(msp, connection)
+        assert (run["status"], run["error"]["code"]) == ("failed", "credentials")
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,11 @@ class FakeNinjaOne(Tool):
                 {"deviceId": 1, "status": "INSTALLED", "installedAt": 1794000000.0, "kbNumber": "KB2"},
                 {"deviceId": 2, "status": "INSTALLED", "installedAt": 1793000000.0, "kbNumber": "KB1"},
             ],
+            "os-patches": [
+                {"deviceId": 1, "status": "APPROVED", "severity": "CRITICAL", "kbNumber": "KB7", "timestamp": 1795000000.0},
+                {"deviceId": 2, "status": "FAILED", "severity": "OPTIONAL", "kbNumber": "KB8", "timestamp": 1795000000.0},
+                {"deviceId": 1, "status": "MANUAL", "severity": "IMPORTANT", "kbNumber": "KB9", "timestamp": 1795000000.0},
+            ],
         }
     )
     cursors: dict[str, int] = field(default_factory=dict[str, int])

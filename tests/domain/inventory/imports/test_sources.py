@@ -113,6 +113,13 @@ def test_ninjaone_tells_the_last_patch_and_never_for_how_long_one_has_been_missi
     }
     (listed,) = read("ninjaone", parts).rows
     assert listed.as_json() == ninja().as_json(), "a critical patch seen missing yesterday may have been missing for months"
+    assert listed.raw["os-patches"] == [{**missing, "timestamp": "2026-11-21T08:00:00Z"}], "people can read it beside the row"
+    deep: Any = 1
+    for _ in range(100):
+        deep = [deep]
+    odd = {"results": [{**missing, "name": "a\x00b"}, {**missing, "name": deep}, 5]}
+    (cleaned,) = read("ninjaone", {**parts, "os-patches": encoded(odd)}).rows
+    assert cleaned.raw["os-patches"] == [{**missing, "name": "ab"}]
 
     done = [{"deviceId": 1, "status": status, "installedAt": moment} for status, moment in installs]
     (patched,) = read("ninjaone", {**parts, "os-patch-installs": encoded({"results": done})}).rows
