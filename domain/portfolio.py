@@ -14,7 +14,7 @@ from domain.tenancy import OrganizationOwned, TenantSession, organization_table
 
 COUNTED = frozenset({"organization", "assessment", "finding"})
 """Nouns of which something stands in a line."""
-REVIEWED = frozenset({"engagement", "baa"})
+REVIEWED = frozenset({"engagement", "baa", "remote_access"})
 """Nouns after whose changes the agreements of the organization are looked at again, in a job."""
 
 

@@ -12,7 +12,7 @@ from domain.sra.catalogue import BaaWords, OsLifecycle
 from domain.sra.support_dates import SupportDates
 from domain.sra.vocabulary import Vocabulary
 from domain.sra.world import Thing, World
-from domain.vendors.decision import decide_vendor
+from domain.vendors.decision import decide_vendor, with_recorded_access
 from domain.vendors.standing import Agreements, agreements
 
 
@@ -107,9 +107,14 @@ class Facts:
         """The vendor's facts with its role (strongest over its engagements), its agreements, and whether it is in use."""
         facts = self._vocabulary.read("vendor", thing.facts)
         world = self._world
-        theirs = [(e.id, e.facts) for e in _in_order(world.engagements) if str(e.facts.get("vendor")) == thing.id]
+        ways_in = [ra for ra in self.remote_accesses.values() if ra.get("vendor") == thing.id]
+        theirs = with_recorded_access(
+            ((e.id, e.facts) for e in _in_order(world.engagements) if str(e.facts.get("vendor")) == thing.id),
+            ways_in,
+            as_of=world.today,
+        )
         standing = self._agreements[thing.id]
-        enabled = [ra.get("enabled") for ra in self.remote_accesses.values() if ra.get("vendor") == thing.id]
+        enabled = [ra.get("enabled") for ra in ways_in]
         worked_out: dict[str, Any] = {
             "hipaa_role": decide_vendor(theirs, as_of=world.today, words=self._baa).known_role,
             "baa_executed": standing.executed,

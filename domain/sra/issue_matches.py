@@ -19,7 +19,7 @@ from domain.inventory.systems import System
 from domain.known import is_mapping
 from domain.sra.catalogue import KnownIssue, catalogue
 from domain.sra.findings import Finding
-from domain.sra.known_issues import issues_of, readable, version_matches
+from domain.sra.known_issues import issues_of, may_be_meant, readable, version_matches
 from domain.sra.levels import Level
 from domain.sra.manual_findings import ManualFindingFields, SubjectType, write_down
 from domain.sra.things import device_thing, system_thing
@@ -31,7 +31,8 @@ CITATIONS = ["164.308(a)(1)(ii)(B)", "164.308(a)(5)(ii)(B)"]
 
 
 class Certainty(StrEnum):
-    """``affected``: the version lies in the published range. ``possible``: the version or the range is not known."""
+    """``affected``: the version lies in the published range. ``possible``: the version or the range is not known, or what was
+    published leaves open whether this version is meant."""
 
     affected = "affected"
     possible = "possible"
@@ -128,7 +129,7 @@ def _matches(asset: Device | System, found_already: dict[str, UUID]) -> Iterator
         version = readable(software).get("version")
         for issue_id, about in issues_of(software, book.known_issues):
             inside = version_matches(version, about.get("affected"))
-            if inside is False:
+            if inside is False and not may_be_meant(version, issues[issue_id]):
                 continue
             yield Match(
                 issue=issues[issue_id],

@@ -41,6 +41,16 @@ def version_matches(version: object, affected: object) -> bool | None:
     return {"<": compared < 0, "<=": compared <= 0, "==": compared == 0}.get(str(affected.get("op")))
 
 
+def may_be_meant(version: object, issue: KnownIssue) -> bool:
+    """A version outside the published range that nobody can call safe: a finer one of the version at its end (16.1.2, where
+    16.1 is named), or one older than the version that mended it."""
+    if version_before(version, issue.fixed_in):
+        return True
+    installed, end = _numbers(version), _numbers(issue.affected.version) if issue.affected else None
+    including = issue.affected is not None and issue.affected.op != "<"
+    return bool(including and installed and end and issue.fixed_in is None and installed[: len(end)] == end)
+
+
 def _facts(issue: KnownIssue) -> dict[str, Any]:
     facts: dict[str, Any] = {"rule_class": issue.rule_class}
     if issue.affected is not None:

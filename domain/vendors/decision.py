@@ -16,6 +16,7 @@ from domain.sra.catalogue import BaaWords, catalogue
 
 Outcome = Literal["required", "needs_facts", "not_required"]
 
+_WAYS = ("attended", "unattended")
 _STRONGEST_FIRST: Mapping[str, int] = {"required": 0, "needs_facts": 1, "not_required": 2}
 
 MSP_ENGAGEMENT: Mapping[str, Any] = MappingProxyType(
@@ -71,6 +72,22 @@ def decide_vendor(
     )
 
 
+def with_recorded_access(
+    engagements: Iterable[tuple[str, Mapping[str, Any]]], ways_in: Iterable[Mapping[str, Any]], *, as_of: date
+) -> list[tuple[str, Mapping[str, Any]]]:
+    """A vendor's engagements as they are with the remote accesses on record for it: what is said of the engagement does not
+    hold against a way in that is open. Where one of them speaks of remote access, the record is about that one.
+    """
+    given = list(engagements)
+    open_ways = [way for way in ways_in if flag(way, "enabled") is True]
+    live = [facts for _, facts in given if not _has_ended(facts, as_of)]
+    if not open_ways or any(known(facts, "remote_access") in _WAYS for facts in live):
+        return given
+    seen: dict[str, Any] = {"can_view_ephi": True} if any(flag(way, "can_view_ephi") is True for way in open_ways) else {}
+    seen["remote_access"] = "unattended" if any(known(way, "mode") == "unattended" for way in open_ways) else "attended"
+    return [(id, facts if _has_ended(facts, as_of) else {**facts, **seen}) for id, facts in given]
+
+
 def decide_engagement(
     facts: Mapping[str, Any], *, as_of: date, id: str | None = None, words: BaaWords | None = None
 ) -> Decision:
@@ -93,7 +110,7 @@ def decide_engagement(
     if any(flag(facts, name) is True for name in ("creates_phi", "receives_phi", "transmits_phi")):
         return _because(words, "handles_phi", engagement=id)
     access = known(facts, "remote_access")
-    if access in ("attended", "unattended") and flag(facts, "can_view_ephi") is True:
+    if access in _WAYS and flag(facts, "can_view_ephi") is True:
         return _because(words, "remote_view", engagement=id)
     if flag(facts, "incidental_only") is True:
         return _because(words, "incidental_exposure", engagement=id)

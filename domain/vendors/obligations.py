@@ -4,10 +4,10 @@ Worked out whenever it is read and stored nowhere. A stored answer could not sta
 agreement expires or an engagement ends, and a vendor's fact reaches organizations that its writer may not see.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import ColumnElement
@@ -15,17 +15,18 @@ from sqlmodel import col, select
 
 from domain.clock import today
 from domain.events import emit
+from domain.inventory.remote_accesses import RemoteAccess
 from domain.records import change
 from domain.sra.catalogue import VendorCategory, catalogue
-from domain.sra.things import baa_thing, engagement_thing, vendor_thing
+from domain.sra.things import access_thing, baa_thing, engagement_thing, vendor_thing
 from domain.tenancy import TenantSession
 from domain.vendors.baas import Baa
-from domain.vendors.decision import Decision, decide_engagement
+from domain.vendors.decision import decide_engagement, with_recorded_access
 from domain.vendors.engagements import Engagement, EngagementFields, checked
 from domain.vendors.standing import Standing, agreements, standing
 from domain.vendors.vendors import Vendor, engageable
 
-Held = TypeVar("Held", Engagement, Baa)
+Held = TypeVar("Held", Engagement, Baa, RemoteAccess)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,9 @@ async def revise(session: TenantSession, engagement: Engagement, fields: Engagem
     fields = checked(fields)
     if fields.vendor_id != engagement.vendor_id:
         await engageable(session, fields.vendor_id)
-    before = _decide(engagement, today())
+    before = (await obligation_of(session, engagement)).standing.decision
     await change(session, engagement, fields)
-    after = _decide(engagement, today())
+    after = (await obligation_of(session, engagement)).standing.decision
     if (before.decision, before.code) != (after.decision, after.code):
         changes = {
             "decision": {"from": before.decision, "to": after.decision},
@@ -76,7 +77,7 @@ async def obligations_of(
 ) -> Sequence[Obligation]:
     """The organization's engagements in the order in which they were recorded, those that follow ``after``.
 
-    Three statements, however many engagements there are.
+    Four statements, however many engagements there are.
     """
     theirs = [col(Engagement.organization_id) == organization_id]
     if vendor_id is not None:
@@ -105,14 +106,19 @@ async def obligation_of(session: TenantSession, engagement: Engagement) -> Oblig
 
 
 async def _join(session: TenantSession, rows: list[tuple[Engagement, Vendor]], as_of: date) -> Sequence[Obligation]:
-    """Each engagement with the agreements of its vendor, and with what all engagements of that vendor say about it."""
+    """Each engagement with the agreements of its vendor and its ways in, and with what all engagements of that vendor say
+    about it."""
     if not rows:
         return []
     siblings, baas = await _theirs(session, Engagement, rows), await _theirs(session, Baa, rows)
+    ways_in = await _theirs(session, RemoteAccess, rows)
     found: list[Obligation] = []
     for engagement, vendor in rows:
         pair = (engagement.organization_id, vendor.id)
-        now = _standing(engagement, vendor, siblings.get(pair, []), baas.get(pair, []), as_of=as_of)
+        facts = [(str(each.id), engagement_thing(each).facts) for each in siblings.get(pair, [])]
+        with_access = with_recorded_access(facts, [access_thing(each).facts for each in ways_in.get(pair, [])], as_of=as_of)
+        said = dict(with_access).get(str(engagement.id)) or engagement_thing(engagement).facts
+        now = _standing(engagement, said, vendor, siblings.get(pair, []), baas.get(pair, []), as_of=as_of)
         found.append(Obligation(engagement, vendor, now, as_of))
     return found
 
@@ -128,17 +134,22 @@ async def _theirs(
     )
     found: dict[tuple[UUID, UUID], list[Held]] = {}
     for each in (await session.execute(statement.order_by(col(kind.id)))).scalars():
-        found.setdefault((each.organization_id, each.vendor_id), []).append(each)
+        if each.vendor_id is not None:
+            found.setdefault((each.organization_id, each.vendor_id), []).append(each)
     return found
 
 
-def _standing(engagement: Engagement, vendor: Vendor, siblings: list[Engagement], baas: list[Baa], *, as_of: date) -> Standing:
+def _standing(
+    engagement: Engagement,
+    said: Mapping[str, Any],
+    vendor: Vendor,
+    siblings: list[Engagement],
+    baas: list[Baa],
+    *,
+    as_of: date,
+) -> Standing:
     facts = vendor_thing(vendor, siblings).facts
     things = [baa_thing(baa) for baa in baas]
     signed = agreements([(thing.id, thing.facts) for thing in things], on_file=facts.get("baa_on_file"), as_of=as_of)
     ended = facts.get("status") == "ended" or (engagement.ended_on is not None and engagement.ended_on < as_of)
-    return standing(_decide(engagement, as_of), signed, vendor_ended=ended)
-
-
-def _decide(engagement: Engagement, as_of: date) -> Decision:
-    return decide_engagement(engagement_thing(engagement).facts, as_of=as_of, id=str(engagement.id))
+    return standing(decide_engagement(said, as_of=as_of, id=str(engagement.id)), signed, vendor_ended=ended)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from domain.sra.catalogue import BaaWords, catalogue
 from domain.sra.world import World
-from domain.vendors.decision import Decision, decide_partner, decide_vendor
+from domain.vendors.decision import Decision, decide_partner, decide_vendor, with_recorded_access
 from domain.vendors.standing import BaaState, agreements, standing
 
 
@@ -42,9 +42,12 @@ def roster(world: World, words: BaaWords | None = None) -> tuple[Party, ...]:
 def _vendor(world: World, id: str, words: BaaWords) -> Party:
     vendor = next(vendor for vendor in world.vendors if vendor.id == id)
     ended = vendor.facts.get("status") == "ended"
-    decision = decide_vendor(
-        ((e.id, e.facts) for e in world.engagements if str(e.facts.get("vendor")) == id), as_of=world.today, words=words
+    theirs = with_recorded_access(
+        ((e.id, e.facts) for e in world.engagements if str(e.facts.get("vendor")) == id),
+        (way.facts for way in world.remote_accesses if str(way.facts.get("vendor")) == id),
+        as_of=world.today,
     )
+    decision = decide_vendor(theirs, as_of=world.today, words=words)
     signed = agreements(
         ((baa.id, baa.facts) for baa in world.baas if str(baa.facts.get("vendor")) == id),
         on_file=vendor.facts.get("baa_on_file"),

@@ -110,6 +110,30 @@ async def test_a_driver_needs_an_agreement_from_the_day_that_remote_support_sees
     assert gone["decision"] == "not_required"
 
 
+async def test_a_way_in_on_record_counts_for_more_than_what_is_said_of_the_engagement(house: House) -> None:
+    msp = await house.tenant()
+    practice = await house.organization(msp)
+    driver = await engaged(msp, practice, "sensor_driver", **{**NOTHING, "can_view_ephi": False})
+    path = f"/engagements/{driver['id']}"
+    assert (await msp.get_json(path))["baa_decision"]["reason_code"] == "no_phi_no_access"
+
+    fields = {"name": "Remote support", "vendor_id": driver["vendor_id"], "enabled": True}
+    way = await msp.make(f"/organizations/{practice}/remote-accesses", {**fields, "facts": {"mode": "attended"}})
+    assert (await msp.get_json(path))["baa_decision"]["reason_code"] == "access_without_view"
+    seen = {"facts": {"mode": "attended", "can_view_ephi": True}}
+    expect(await msp.patch(f"/remote-accesses/{way['id']}", seen), 200)
+    assert (await msp.get_json(path))["baa_decision"]["reason_code"] == "remote_view"
+    [gap] = (await msp.get_json("/engagements", params={"organization_id": practice, "compliant": False}))["data"]
+    assert (gap["id"], gap["remote_access"], gap["baa_decision"]["compliant"]) == (driver["id"], "none", False)
+
+    # Another engagement of the same vendor that speaks of remote access has it; this one has none again.
+    support = {"vendor_id": driver["vendor_id"], "service": "modality_service", **NOTHING}
+    await msp.make(f"/organizations/{practice}/engagements", {**support, "remote_access": "attended", "can_view_ephi": True})
+    assert (await msp.get_json(path))["baa_decision"]["reason_code"] == "no_phi_no_access"
+    expect(await msp.patch(f"/remote-accesses/{way['id']}", {"enabled": False}), 200)
+    assert (await msp.get_json(path))["baa_decision"]["reason_code"] == "no_phi_no_access"
+
+
 async def test_a_laboratory_waits_for_a_role_decision(house: House) -> None:
     msp = await house.tenant()
     lab = await engaged(msp, await house.organization(msp), "lab", **NOTHING)

@@ -18,7 +18,9 @@ async def test_what_is_installed_is_matched_by_version(house: House) -> None:
         return (await make_device(msp, practice, facts={"software": [software]}))["id"]
 
     old, unknown = await installed("Schick CDR DICOM", "5.0"), await installed("CDR DICOM", None)
-    new = await installed("CDR DICOM", "5.1")
+    finer, new = await installed("CDR DICOM", "5.1"), await installed("CDR DICOM", "6.0")
+    between = await installed("MicroDicom", "2024.05")
+    finest = (await make_system(msp, practice, kind="pms_cloud", product="Open Dental", product_version="16.1.20"))["id"]
     viewer = await installed("MicroDicom DICOM viewer", "2025.2")
     dental = (await make_system(msp, practice, kind="pms_cloud", product="Open Dental", product_version="15.4"))["id"]
 
@@ -26,14 +28,18 @@ async def test_what_is_installed_is_matched_by_version(house: House) -> None:
     by_asset = {(each["issue_id"], each["asset_id"]): each for each in found}
     assert by_asset["VU#548399", old]["certainty"] == "affected"
     assert by_asset["VU#548399", unknown]["certainty"] == "possible", "unknown is not good"
+    assert by_asset["VU#548399", finer]["certainty"] == "possible", "“5 and before” may mean every 5"
+    assert by_asset["VU#619767", finest]["certainty"] == "possible"
     assert ("VU#548399", new) not in by_asset
+    assert by_asset["ICSMA-25-037-01", between]["certainty"] == "possible", "older than the version that mended it"
+    assert {issue for issue, asset in by_asset if asset == between} == {"ICSMA-25-037-01", "CVE-2025-5943"}
     assert {issue for issue, asset in by_asset if asset == viewer} == {"CVE-2025-5943"}, "the older ones are mended in it"
     issue = by_asset["VU#619767", dental]
     assert (issue["published"], issue["source"], issue["url"]) == (
         "2016-09-06", "CERT/CC VU#619767", "https://www.kb.cert.org/vuls/id/619767",
     )  # fmt: skip
     sure = await msp.get_json(f"/organizations/{practice}/known-issues", params={"certainty": "possible"})
-    assert [each["asset_id"] for each in sure["data"]] == [unknown]
+    assert {each["asset_id"] for each in sure["data"]} == {unknown, finer, finest, between}
 
 
 async def test_a_person_makes_a_finding_of_it(house: House) -> None:

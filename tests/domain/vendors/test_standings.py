@@ -44,6 +44,23 @@ async def test_nobody_starts_an_evaluation(house: House, runtime: Runtime) -> No
     assert {each["baas_missing"] for each in (await msp.get_json("/portfolio"))["data"]} == {1}
 
 
+async def test_a_way_in_that_is_opened_asks_for_an_agreement(house: House, runtime: Runtime) -> None:
+    msp = await house.tenant()
+    practice = await house.organization(msp)
+    vendor = (await make_vendor(msp, verified_on=today().isoformat()))["id"]
+    nothing = dict.fromkeys(("creates_phi", "receives_phi", "maintains_phi", "transmits_phi", "can_view_ephi"), False)
+    async with working(runtime):
+        engagement = await make_engagement(msp, practice, vendor, **nothing, service="sensor_driver", remote_access="none")
+        assert engagement["baa_decision"]["decision"] == "not_required"
+        way = {"name": "Support", "vendor_id": vendor, "enabled": True, "facts": {"can_view_ephi": True}}
+        way = await msp.make(f"/organizations/{practice}/remote-accesses", way)
+        await becomes(msp, practice, "VEN-01", ["open"])
+        [gap] = (await msp.get_json("/engagements", params={"compliant": False}))["data"]
+        assert (gap["id"], gap["baa_decision"]["reason_code"]) == (engagement["id"], "remote_view")
+        expect(await msp.patch(f"/remote-accesses/{way['id']}", {"enabled": False}), 200)
+        await becomes(msp, practice, "VEN-01", ["resolved"])
+
+
 async def becomes(by: Caller, organization: str, rule: str, expected: list[str]) -> None:
     async def so() -> bool:
         return await risks(by, organization, rule) == expected
