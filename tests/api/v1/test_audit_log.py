@@ -59,6 +59,9 @@ async def test_the_trail_tells_who_and_what(house: House) -> None:
     ]
     assert await kinds(until=newest["at"], subject_id=practice) == ["organization.created"]
     assert await kinds(since=newest["at"], subject_type="organization") == ["organization.updated"]
+    for typed in ("Anna Smith, born 1980-01-01", "0001-01-01T00:00:00+23:59", ""):
+        assert (await msp.get("/audit-log", params={"kind": typed})).status_code == 422, "no free text enters by a question"
+        assert (await msp.get("/audit-log", params={"subject_type": typed})).status_code == 422
     found = await msp.all("/audit-log")
     assert [each["sequence"] for each in found] == list(range(len(found), 0, -1))
     assert [each["kind"] for each in found[:6]] == ["audit_log.read"] * 6, "reading it stands in it"
