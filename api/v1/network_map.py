@@ -97,7 +97,10 @@ async def read_network_map(
     by: Reader,
     organization: ThisOrganization,
     request: Request,
-    as_of: Annotated[date | None, Query(description="The day of which flows are shown; today if absent.")] = None,
+    as_of: Annotated[
+        date | None,
+        Query(description="The day of which it is: flows active and assets in use then, as far as recorded; today if absent."),
+    ] = None,
 ) -> Response:
     """In the form that `Accept` asks for: `application/json`, `image/svg+xml` or `text/vnd.mermaid`."""
     form = negotiate(request.headers.get("accept", "*/*"), tuple(FORMS))

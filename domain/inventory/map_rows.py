@@ -1,4 +1,5 @@
-"""The network map read from rows: what is on it today, and the flows that were active on a given day.
+"""The network map read from rows: what was in use and which flows were active on a given day, as far as that is recorded.
+What is not dated, such as whether a flow is encrypted, is as it is known today.
 
 Every end of a flow is on the map: also a device that has been retired since, and an end that nobody has named.
 """
@@ -20,7 +21,7 @@ from domain.inventory.map import MapEdge, MapNode, NetworkMap
 from domain.inventory.organizations import Organization
 from domain.inventory.partners import Partner
 from domain.inventory.systems import System
-from domain.known import flag
+from domain.known import as_date, flag
 from domain.tenancy import OrganizationOwned, TenantSession
 from domain.vendors.vendors import Vendor
 
@@ -44,13 +45,13 @@ class _Map:
 
 
 async def read_map(session: TenantSession, organization: Organization, *, as_of: date) -> NetworkMap:
-    """Every active asset, the flows active on ``as_of``, and whatever else they touch."""
+    """Every asset in use and the flows active on ``as_of``, and whatever else they touch."""
     places = {each.id: each.name for each in await _rows(session, Location, organization)}
     drawn = _Map()
     for device in await _rows(session, Device, organization):
-        (drawn.nodes if _is_shown(device) else drawn.elsewhere)[str(device.id)] = _device(device, places, as_of)
+        (drawn.nodes if _was_there(device, as_of) else drawn.elsewhere)[str(device.id)] = _device(device, places, as_of)
     for system in await _rows(session, System, organization):
-        (drawn.nodes if _is_shown(system) else drawn.elsewhere)[str(system.id)] = _system(system, places)
+        (drawn.nodes if _was_there(system, as_of) else drawn.elsewhere)[str(system.id)] = _system(system, places)
     for partner in await _rows(session, Partner, organization):
         drawn.elsewhere[str(partner.id)] = _outside(str(partner.id), partner.name, partner.kind.value)
     flows = [flow for flow in await _rows(session, Flow, organization) if _was_active(flow, as_of)]
@@ -74,8 +75,12 @@ async def _vendors(session: TenantSession, flows: list[Flow]) -> list[Vendor]:
     return list((await session.execute(select(Vendor).where(col(Vendor.id).in_(touched)))).scalars())
 
 
-def _is_shown(asset: Device | System) -> bool:
-    return asset.archived_at is None and asset.status == AssetStatus.active
+def _was_there(asset: Device | System, day: date) -> bool:
+    """One of which nobody says when it came has always been there."""
+    added, gone = as_date(asset.facts.get("added_on")), as_date(asset.facts.get("disposed_on"))
+    if (added is not None and day < added) or (asset.archived_at is not None and asset.archived_at.date() <= day):
+        return False
+    return asset.status == AssetStatus.active or (gone is not None and day < gone)
 
 
 def _was_active(flow: Flow, day: date) -> bool:

@@ -6,8 +6,9 @@ from xml.etree import ElementTree
 import pytest
 
 from domain.access import Role
+from domain.clock import today
 from tests.api.v1.nouns import faults
-from tests.makers import Caller, House
+from tests.makers import Caller, House, expect
 
 
 async def test_nothing_yet_is_a_map_too(house: House) -> None:
@@ -149,6 +150,29 @@ async def test_the_day_decides_which_flows_are_drawn(house: House) -> None:
     assert await drawn(as_of="2025-05-31") == ["always", "until May"]
     refused = await msp.get(f"/organizations/{practice}/map", params={"as_of": "yesterday"})
     assert faults(refused) == {("query/as_of", "date_from_datetime_parsing")}
+
+
+async def test_the_day_decides_what_was_in_use(house: House) -> None:
+    msp = await house.tenant()
+    practice = await house.organization(msp)
+    for name, fields in (
+        ("always", {}),
+        ("came in June", {"facts": {"added_on": "2025-06-01"}}),
+        ("retired somehow", {"status": "retired"}),
+        ("gone in July", {"status": "retired", "facts": {"disposed_on": "2025-07-01"}}),
+    ):
+        await make(msp, practice, "devices", name=name, kind="laptop", **fields)
+    archived = await make(msp, practice, "devices", name="archived today", kind="laptop")
+    expect(await msp.delete(f"/devices/{archived['id']}"), 204)
+
+    async def drawn(day: str) -> set[str]:
+        found = await msp.get_json(f"/organizations/{practice}/map", params={"as_of": day})
+        return {node["name"] for node in found["nodes"]}
+
+    assert await drawn(today().isoformat()) == {"always", "came in June"}
+    gone = "gone in July (retired)"
+    assert await drawn("2025-06-30") == {"always", "came in June", gone, "archived today (archived)"}
+    assert await drawn("2025-05-31") == {"always", gone, "archived today (archived)"}
 
 
 async def test_support_is_that_of_the_day(house: House) -> None:
