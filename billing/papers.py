@@ -153,10 +153,13 @@ async def quote_paper(session: TenantSession, quote: Quote) -> Paper:
         listed = in_words(quote.list_rate, currency)
         notes.append(f"{quote.discount_percent} % off the list price of {listed} a location: {quote.discount_reason}")
     notes += [quote.note] if quote.note else []
-    sums = [
-        ("Each year, without tax", in_words(yearly, currency)),
-        (f"Tax each year, {quote.tax_rate / 100:g} %", in_words(tax, currency)),
-    ]
+    sums = [("Each year, without tax", in_words(yearly, currency))]
+    if quote.tax_rate:
+        sums.append((f"Tax each year, {quote.tax_rate / 100:g} %", in_words(tax, currency)))
+    else:
+        # Without a rate of ours, tax is nothing that a quote could promise: Stripe, as the ledger, works it out later.
+        notes.append("Tax is not included. Where it is due, each invoice adds it.")
+    term = f"Total for {quote.years} year{'s' if quote.years != 1 else ''}"
     said = quote.acceptance
     return Paper(
         title=f"Quote {quote.number}",
@@ -168,7 +171,7 @@ async def quote_paper(session: TenantSession, quote: Quote) -> Paper:
         facts=facts,
         rows=rows,
         sums=sums,
-        total=(f"Total for {quote.years} year{'s' if quote.years != 1 else ''}", in_words(total, currency)),
+        total=(term if quote.tax_rate else f"{term}, without tax", in_words(total, currency)),
         notes=notes,
         signature=[("Name", said.get("name", "")), ("Title", said.get("title", "")), ("Date", str(said.get("at", ""))[:10])],
         made_on=quote.finalized_on,

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from billing.invoices import Invoice
-from billing.papers import invoice_paper
+from billing.papers import invoice_paper, quote_paper
 from billing.plans import price_list
 from billing.prices import discounted, years_after
 from billing.quotes import Quote, approve_discount
@@ -172,6 +172,20 @@ async def test_the_paper_is_tagged_and_says_everything(house: House, brand: str,
     content = (await msp.get(f"/quotes/{quote}/pdf")).content
     assert b"/MarkInfo" in content
     assert b"pdfuaid" in content
+
+
+async def test_a_quote_promises_no_tax_that_the_ledger_works_out(house: House) -> None:
+    msp = await house.tenant()
+    id = (await make_quote(msp, locations=7, years=3))["id"]
+    await msp.make(f"/quotes/{id}/finalization", None)
+    async with tenant_session(house.runtime.database, Wall(msp.tenant_id), actor=SYSTEM) as session:
+        quote = await session.fetch(Quote, UUID(id))
+        untaxed = await quote_paper(session, quote)
+        quote.tax_rate = 825
+        taxed = await quote_paper(session, quote)
+    assert untaxed.total[0] == "Total for 3 years, without tax"
+    assert "Tax is not included. Where it is due, each invoice adds it." in untaxed.notes
+    assert (taxed.total[0], taxed.sums[1][0]) == ("Total for 3 years", "Tax each year, 8.25 %")
 
 
 async def test_an_open_invoice_says_whom_to_pay(house: House) -> None:
