@@ -15,7 +15,7 @@ run: $(VENV)/.program           ## serve API and worker; data stays in .bitewing
 	$(BIN)/bitewing up
 
 test: $(VENV)/.tools            ## the whole suite
-	$(BIN)/pytest -n $(JOBS) --dist loadscope $(ARGS)
+	$(BIN)/pytest -n $(JOBS) --dist loadscope --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/.tools           ## format, lint, types, layers, tests
 	$(BIN)/ruff format --check .

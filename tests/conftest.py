@@ -30,6 +30,25 @@ from tests.makers import House
 _skipped: list[str] = []
 
 
+LONGEST_FIRST = (
+    "tests/house/test_bad_input.py",
+    "tests/domain/ticketing/test_request_tracker.py",
+    "tests/house/test_doors.py",
+    "tests/api/v1/test_second_year.py",
+    "tests/api/test_commands.py",
+    "tests/house/test_matrix.py",
+    "tests/house/test_fuzz.py",
+    "tests/api/v1/test_sample_reports.py",
+    "tests/domain/sra/report/test_accessible.py",
+)
+"""Modules of twenty seconds and more. A worker that begins one at the very end keeps the other waiting for it."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    place = {name: number for number, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: place.get(item.nodeid.split("::")[0], len(place)))
+
+
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.skipped:
         _skipped.append(report.nodeid)
