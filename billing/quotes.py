@@ -165,6 +165,9 @@ async def finalize(session: TenantSession, quote: Quote, *, ledger: Ledger, tax_
     quote.status = QuoteStatus.open
     if quote.revises_id is not None:
         earlier = await session.fetch(Quote, quote.revises_id, lock=True)
+        if earlier.status is QuoteStatus.accepted:
+            detail = f"Revision {earlier.revision} of this quote has been accepted meanwhile. Ask for a quote of its own."
+            raise Conflict(detail, code="already_accepted")
         if earlier.status in {QuoteStatus.open, QuoteStatus.sent}:
             earlier.status, earlier.link_hash = QuoteStatus.void, None
             emit(session, "quote.voided", earlier, {"number": earlier.number, "revision": earlier.revision})
@@ -201,12 +204,16 @@ async def send(session: TenantSession, quote: Quote, *, settings: Settings) -> s
 
 
 async def revise(session: TenantSession, quote: Quote) -> Quote:
-    """A new draft with the same words and the next revision; the old one is void as soon as the new one is finalized."""
+    """A new draft with the same words and the next revision; the old one is void as soon as the new one is finalized. Only the
+    newest is revised, so that of one number no two can ever be accepted."""
     if quote.status in {QuoteStatus.draft, QuoteStatus.accepted, QuoteStatus.void}:
         raise Conflict(f"This quote is {quote.status.value}; it cannot be revised.", code="cannot_be_revised")
     said = {name: getattr(quote, name) for name in QuoteFields.model_fields}
     latest = select(func.max(Quote.revision)).where(col(Quote.number) == quote.number)
-    revision = ((await session.execute(latest)).scalar_one() or quote.revision) + 1
+    newest = (await session.execute(latest)).scalar_one() or quote.revision
+    if newest > quote.revision:
+        raise Conflict(f"Revision {newest} takes the place of this one: change or revise that.", code="revised_already")
+    revision = newest + 1
     made = await create(session, Quote(**said, number=quote.number, revision=revision, revises_id=quote.id))
     emit(session, "quote.revised", quote, {"number": quote.number, "revision": revision})
     return made

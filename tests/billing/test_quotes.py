@@ -126,6 +126,21 @@ async def test_a_revision_voids_what_it_replaces(house: House) -> None:
     assert (await msp.http.post(f"/v1/quotes/{first}/acceptance", json={"token": token, **SAYS_YES})).status_code == 404
 
 
+async def test_of_one_number_only_one_revision_can_ever_be_accepted(house: House) -> None:
+    msp = await house.tenant()
+    group = await house.organization(msp)
+    first = (await make_quote(msp, organization_id=group))["id"]
+    token = await sent(msp, first)
+    second = (await msp.make(f"/quotes/{first}/revision", None))["id"]
+    again = expect(await msp.post(f"/quotes/{first}/revision"), 409)
+    assert again["type"].endswith("/revised-already"), "two drafts side by side would both be sent, and both be accepted"
+    expect(await msp.http.post(f"/v1/quotes/{first}/acceptance", json={"token": token, **SAYS_YES}), 201)
+    late = expect(await msp.post(f"/quotes/{second}/finalization"), 409)
+    assert late["type"].endswith("/already-accepted"), "what was accepted is not offered anew under its own number"
+    assert (await msp.get_json(f"/organizations/{group}/subscription"))["quote_id"] == first
+    assert len(await msp.all("/invoices")) == 1
+
+
 async def test_a_quote_runs_out_and_one_for_later_waits(house: House, calendar: Calendar) -> None:
     msp = await house.tenant()
     group = await house.organization(msp)
