@@ -20,12 +20,14 @@ from api.screens.showing import Form, show
 from api.v1.sso import client_of, to_provider
 from domain.access import Principal, Withheld
 from domain.database import tenant_session
-from domain.errors import Conflict, Invalid, NotFound
+from domain.errors import Conflict, Forbidden, Invalid, NotFound
 from domain.people import mfa, sessions, sso_connections
+from domain.people.oauth_grants import grantable
 from domain.people.passkeys import CredentialFields
 from domain.people.second_factors import FactorKind
 from domain.people.sessions import SessionEnd
 from domain.people.signing_in import SignedIn, SignInFields, sign_in
+from domain.people.step_up import expect_fresh_proof_for
 from domain.runtime import Runtime
 from domain.tenancy import NOBODY, NOBODYS_TENANT, Wall
 
@@ -49,11 +51,21 @@ async def step_before(by: Visit, principal: Principal | None, request: Request) 
         return await _sign_in_page(by, fault=_told(request))
     match principal.withheld:
         case None:
-            return None
+            return await _proof_before(by, principal, request)
         case Withheld.verification:
             return await _second_factor_page(by, runtime_of(request))
         case Withheld.enrolment:
             return show("no_factor.html", 403, by=by, **_carried(by))
+
+
+async def _proof_before(by: Visit, principal: Principal, request: Request) -> Response | None:
+    """The page on which the person shows anew who they are, where what is asked for opens doors to others."""
+    try:
+        await expect_fresh_proof_for(by.session, grantable(principal, by.asked.client, by.asked.scopes))
+    except Forbidden:
+        has_factor = bool(await mfa.own_factors(by.session))
+        return await (_second_factor_page(by, runtime_of(request)) if has_factor else _sign_in_page(by))
+    return None
 
 
 @router.post(f"{PATH}/sign-in")

@@ -13,8 +13,9 @@ from api.pages import Listing, Page, Paged, filters_of
 from api.problems import refused_sign_in
 from api.v1.start import TenantOut, tenant_out
 from domain.access import Permission, Principal, Withheld
-from domain.errors import Conflict, NotFound
+from domain.errors import Conflict, Forbidden, NotFound
 from domain.people import recovery, sessions, signing_in
+from domain.people.lending import BORROWED
 from domain.people.second_factors import FactorKind
 from domain.people.sessions import Session, SessionEnd, SignInMethod
 from domain.people.signing_in import Choice, SignedIn
@@ -103,7 +104,10 @@ async def sign_in(session: Doorstep, request: Request, fields: signing_in.SignIn
 
 @router.get("/sessions", response_model=Page[SessionOut])
 async def list_sessions(by: Anybody, window: Paged, member_id: UUID | None = None) -> Response:
-    """Your own sessions, ended ones too; everybody's for those who may read members and are not narrowed."""
+    """Your own sessions, ended ones too; everybody's for those who may read members and are not narrowed. An application sees
+    none, unless it may read members."""
+    if by.principal.actor.kind == BORROWED and not by.principal.may(Permission.members_read):
+        raise Forbidden("Where somebody is signed in is no matter of an application that may not read members.")
     if by.principal.organization_ids is not None or not by.principal.may(Permission.members_read):
         if by.principal.actor.member_id is None:
             raise NotFound("member")

@@ -4,12 +4,12 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Request
+from fastapi import Depends, Request
 from pydantic import BaseModel
 
-from api.door import Changes, Inside, check_if_match, door_router, may, merged, patch_of
+from api.door import Changes, Inside, check_if_match, door_router, may, merged, not_narrowed, patch_of
 from domain.access import Permission
-from domain.people import tenants
+from domain.people import account, tenants
 from domain.people.tenants import Tenant, TenantFields, TenantKind
 
 router = door_router("start")
@@ -32,8 +32,10 @@ async def read_tenant(by: Reader) -> Tenant:
     return by.tag(await tenants.own(by.session))
 
 
-@router.patch("/tenant", response_model=AccountOut, openapi_extra=patch_of(TenantFields))
+@router.patch("/tenant", response_model=AccountOut, openapi_extra=patch_of(TenantFields), dependencies=[Depends(not_narrowed)])
 async def change_tenant(by: Writer, request: Request, changes: Changes) -> Tenant:
+    """Set the name, the brand and the settings. What the account demands of those who sign in (`mfa_required_roles`,
+    `session_hours`, `session_idle_minutes`) needs a fresh proof of who you are."""
     tenant = by.tag(await tenants.own(by.session, lock=True))
     check_if_match(request, tenant)
-    return await tenants.change_tenant(by.session, tenant, merged(TenantFields, tenant, changes))
+    return await account.change_tenant(by.session, tenant, merged(TenantFields, tenant, changes))

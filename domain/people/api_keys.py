@@ -143,6 +143,8 @@ async def change_key(session: TenantSession, key: ApiKey, fields: ApiKeyChanges,
     before = {name: getattr(key, name) for name in ApiKeyChanges.model_fields}
     changed = differences(before, fields.model_dump())
     if changed:
+        if "allowed_addresses" in changed:
+            await expect_fresh_proof_for(session, key.scopes or by.permissions)
         for name, value in fields.model_dump().items():
             setattr(key, name, value)
         await session.flush()

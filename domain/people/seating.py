@@ -81,6 +81,7 @@ async def take_seat(session: TenantSession, person: Person, fields: SeatFields) 
 async def change_seat(session: TenantSession, member: Member, fields: SeatFields, *, by: Principal) -> Member:
     """Another role, narrowing or end. Holds at once for every session and key of the member."""
     await refuse_further_reaching(session, member, by)
+    await expect_fresh_proof_for(session, ROLES[member.role])
     await check_seat(session, by, fields)
     if member.role is Role.owner and fields.role is not Role.owner:
         await _expect_another_owner(session, member)

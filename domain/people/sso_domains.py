@@ -18,6 +18,7 @@ from sqlmodel import Field, col, select
 from domain.clock import now
 from domain.errors import Invalid, Unavailable
 from domain.events import emit
+from domain.people.step_up import expect_fresh_proof
 from domain.settings import Settings
 from domain.tenancy import Fields, TenantOwned, TenantSession, instant, tenant_table
 
@@ -54,7 +55,11 @@ async def claim(session: TenantSession, fields: SsoDomainFields) -> SsoDomain:
 
 
 async def verify(session: TenantSession, row: SsoDomain, settings: Settings) -> SsoDomain:
-    """Look the record up. A domain whose record is gone is believed no more; a name server that is silent changes nothing."""
+    """Look the record up. A domain whose record is gone is believed no more; a name server that is silent changes nothing.
+
+    It lets people in for whom a connection that is there already has a seat, so it needs a fresh proof.
+    """
+    await expect_fresh_proof(session)
     found = row.record_value in await _texts(row.record_name, settings)
     if found and row.verified_at is None:
         row.verified_at = now()

@@ -1,5 +1,6 @@
 """A fresh proof of who somebody is, before an act that would outlast a stolen session: ownership, seats and credentials that
-open doors to others, sign-in connections, another member's second factors.
+open doors to others, also those lent to an application, sign-in connections and domains, what the account demands of those who
+sign in, another member's second factors, and a practice that goes to another tenant.
 
 Only people are asked. A key has nobody behind it who could show a factor; its scopes and addresses are what bounds it.
 """

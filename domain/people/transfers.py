@@ -27,6 +27,7 @@ from domain.json_forms import as_json
 from domain.keyring import fingerprint
 from domain.people.acting import acting_member
 from domain.people.lending import refuse_borrowed
+from domain.people.step_up import expect_fresh_proof
 from domain.people.tenants import own
 from domain.tenancy import Fields, TenantOwned, TenantSession, instant, json_list, json_object, listed_by, one_of, tenant_table
 
@@ -129,6 +130,7 @@ async def ask(session: TenantSession, organization: Organization, fields: Transf
     """Agree to hand an organization over to the tenant that made the code. Invalid for a code that is none, or was used."""
     refuse_borrowed(by)
     acting_member(session)
+    await expect_fresh_proof(session)
     await session.fetch(Organization, organization.id, lock=True)
     if organization.archived_at is not None:
         raise Conflict("Only an organization that is not archived can be handed over.", code="archived")
@@ -171,6 +173,7 @@ async def accept(session: TenantSession, transfer: Transfer, *, paid_by: str, by
     """The receiver's agreement. What is left is work for the worker."""
     refuse_borrowed(by)
     acting_member(session)
+    await expect_fresh_proof(session)
     _must_wait(transfer, TransferDirection.incoming)
     transfer.status, transfer.paid_by = TransferStatus.accepted, paid_by
     transfer.agreed_by, transfer.agreed_at = session.actor.named(), now()

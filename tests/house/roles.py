@@ -87,6 +87,7 @@ ABOUT_THE_ACCOUNT = frozenset(
         ),
         "webhook-endpoints",
         "PATCH /billing/account",
+        "PATCH /tenant",
         "POST /transfers",
         "GET /audit-log/verification",
         "POST /audit-log/exports",

@@ -89,6 +89,7 @@ NARROWED_MAY_NOT = {
     "connect_sso": "sign-in providers let people into the whole account",
     "list_sso_domains": "sign-in providers let people into the whole account",
     "claim_sso_domain": "sign-in providers let people into the whole account",
+    "change_tenant": "what an account says and demands holds for all of its practices",
 }
 """Operations that refuse a narrowed principal outright (403), because they are about the tenant as a whole."""
 

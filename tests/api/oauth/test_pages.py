@@ -71,6 +71,29 @@ async def test_nobody_grants_what_they_have_not(house: House) -> None:
     assert answer_in(await browser.send(nothing, "authorize", decision="allow"))["error"] == "access_denied"
 
 
+async def test_what_opens_doors_is_lent_on_a_fresh_proof_only(house: House, runtime: Runtime) -> None:
+    """A stolen session that agreed would live on in an application for months."""
+    owner = await easy_going(house)
+    partner = await partner_of(house, owner, scopes=["devices:read", "members:write"])
+    browser = browser_of(house)
+    question = await browser.sign_in(await partner.send_to(browser), owner.email)
+    await let_time_pass(runtime, owner)
+    assert "/v1/oauth/sign-in" in (await partner.send_to(browser)).text, "who has no second factor signs in anew"
+    assert "/v1/oauth/sign-in" in (await browser.send(question, "authorize", decision="allow")).text
+    harmless = await partner.send_to(browser, scope="devices:read")
+    code = answer_in(await browser.send(harmless, "authorize", decision="allow"))["code"]
+    app = partner.acting(owner, await partner.tokens(code))
+    assert (await app.get("/sessions")).status_code == 403, "where its user is signed in is no matter of an application"
+
+    _, phone, _ = await enrolled(house, owner)
+    await let_time_pass(runtime, owner)
+    page = await partner.send_to(browser)
+    assert "/v1/oauth/second-factor" in page.text
+    done = await browser.send(page, "second-factor", code=phone.code())
+    again = await browser.http.get(done.headers["location"])
+    assert answer_in(await browser.send(again, "authorize", decision="allow"))["code"]
+
+
 async def test_only_members_of_the_tenant_sign_in_and_refusals_say_nothing(house: House) -> None:
     owner, stranger = await house.tenant(), await house.tenant()
     partner = await partner_of(house, owner)

@@ -24,6 +24,9 @@ async def test_what_outlasts_a_session_needs_a_fresh_proof(house: House, runtime
     colleague, leaver = await joined(house, owner, "admin"), await joined(house, owner, "technician")
     signed_in, phone, _ = await enrolled(house, owner)
     key = await signed_in.make("/api-keys", WIDE)
+    deputy, practice = await joined(house, owner, "admin"), await house.organization(owner)
+    domain = await owner.make("/sso-domains", {"domain": "msp.example.com"})
+    code = (await (await house.tenant()).make("/transfers", {}))["code"]
     account = await signed_in.make("/service-accounts", WIDE)
     await let_time_pass(runtime, owner)
     invited = {"email": "somebody@msp.example.com", "organization_ids": None, "group_ids": None}
@@ -41,10 +44,16 @@ async def test_what_outlasts_a_session_needs_a_fresh_proof(house: House, runtime
         ("POST", f"/service-accounts/{account['id']}/api-keys", {"name": "Wide by its account"}),
         ("PATCH", f"/service-accounts/{account['id']}", {"name": "Renamed"}),
         ("POST", "/sso-connections", said),
+        ("POST", f"/sso-domains/{domain['id']}/verification", None),
+        ("PATCH", "/tenant", {"settings": {"mfa_required_roles": []}}),
+        ("PATCH", f"/members/{deputy.member_id}", {"role": "technician"}),
+        ("PATCH", f"/api-keys/{key['id']}", {"allowed_addresses": ["203.0.113.7"]}),
+        ("POST", f"/organizations/{practice}/transfer", {"code": code}),
     ]
     for method, path, body in acts:
         assert stale(await signed_in.request(method, path, json=body)), (method, path)
     assert (await owner.get_json(f"/members/{leaver.member_id}"))["archived_at"] is None
+    assert (await signed_in.patch("/tenant", {"name": "Renamed"})).status_code == 200
     assert (await signed_in.post("/api-keys", NARROW)).status_code == 201, "what opens no doors goes on"
     assert (await signed_in.post("/invitations", {**invited, "role": "technician"})).status_code == 201
     assert (await owner.post("/api-keys", WIDE)).status_code == 201, "a key has nobody behind it to ask"
