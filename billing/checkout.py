@@ -1,7 +1,7 @@
 """Pages of Stripe's for whoever pays by card: the first payment, and later the card and the invoices.
 
 They are made while somebody waits. A page for a card is written down before it is made, as every call is; and of those for one
-card only the newest is open: two that are filled in would be two subscriptions.
+card only the newest is open, and none once nothing waits for a card: each that is filled in is a subscription.
 """
 
 import hashlib
@@ -54,13 +54,17 @@ async def checkout_page(
             params["line_items"] = [{"price": price, "quantity": subscription.locations}]
             purpose = f"checkout:{subscription.id}:{_digest(params)}"
             page = await _open_page(runtime, gateway, session.tenant_id, purpose, "checkout.sessions", params)
-            async for each in gateway.each("checkout.sessions", customer=params["customer"], status="open"):
-                if each["id"] != page["id"]:
-                    expire = f"expire:{each['id']}"
-                    await once(runtime, gateway, session.tenant_id, expire, "checkout.sessions.expire", {}, target=each["id"])
+            await close_pages(runtime, gateway, session.tenant_id, params["customer"], but=page["id"])
             return page["url"]
     except (StripeUnavailable, StripeRefused):
         raise Unavailable("Stripe does not answer just now. Nothing was charged.") from None
+
+
+async def close_pages(runtime: Runtime, gateway: Gateway, tenant_id: UUID, customer: str, *, but: str | None = None) -> None:
+    """Let no open page of a customer take a card any more, ``but`` perhaps one."""
+    async for each in gateway.each("checkout.sessions", customer=customer, status="open"):
+        if each["id"] != but:
+            await once(runtime, gateway, tenant_id, f"expire:{each['id']}", "checkout.sessions.expire", {}, target=each["id"])
 
 
 async def _first_part(

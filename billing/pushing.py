@@ -17,6 +17,7 @@ from billing.accounts import Account, Collection, Ledger
 from billing.billing_years import composition
 from billing.calls import Work
 from billing.charges import Charge, that_fit, waiting
+from billing.checkout import close_pages
 from billing.customers import push_customer
 from billing.gateway import midnight, reached
 from billing.invoices import Invoice, InvoiceStatus
@@ -25,7 +26,7 @@ from billing.plans import price_list
 from billing.price_tags import price_of
 from billing.quotes import Quote
 from billing.stripe_quotes import beginning, push_quotes, subscription_of, take_back_what_is_left
-from billing.subscription_rows import on_account
+from billing.subscription_rows import State, Subscription, on_account
 from domain.clock import today
 from domain.database import tenant_session
 from domain.runtime import Runtime
@@ -53,6 +54,7 @@ async def _tell(work: Work) -> None:
     if account.stripe_customer_id is None and account.anchor is None and not await _anything_on(work):
         return
     await push_customer(work)
+    await _close_pages(work)
     if work.runtime.settings.stripe_tax and account.collection is Collection.invoice and not account.placed:
         log.warning("billing.address_missing", tenant_id=str(work.tenant_id), account_id=str(work.account_id))
         return
@@ -60,6 +62,18 @@ async def _tell(work: Work) -> None:
     await take_back_what_is_left(work)
     await _push_waiting_charges(work)
     await _push_invoices(work)
+
+
+async def _close_pages(work: Work) -> None:
+    """A page for a card that nothing waits for any more would still begin, and charge, what nobody wants."""
+    async with tenant_session(work.runtime.database, Wall(work.tenant_id), actor=SYSTEM, read_only=True) as session:
+        account = await session.fetch(Account, work.account_id)
+        statement = select(Subscription.id).where(
+            col(Subscription.account_id) == account.id, col(Subscription.state) == State.incomplete
+        )
+        waits = (await session.execute(statement.limit(1))).scalar() is not None
+    if account.organization_id is not None and account.stripe_customer_id is not None and not waits:
+        await close_pages(work.runtime, work.gateway, work.tenant_id, account.stripe_customer_id)
 
 
 async def _anything_on(work: Work) -> bool:

@@ -149,7 +149,8 @@ async def send_quote(by: Writer, quote: ThisQuote) -> SentQuoteOut:
 @router.post("/quotes/{quote_id}/revision", status_code=201, response_model=QuoteOut)
 async def revise_quote(by: Writer, quote: ThisQuote) -> Quote:
     """A new draft of the same number. The old quote can be accepted until the new one is finalized; 409 `already-accepted` is
-    what finalizing it says after that. 409 `revised-already` when a later revision is there: change or revise that one."""
+    what finalizing it says after that. 409 `revised-already` when a later revision is there: change or revise that one.
+    A discount that needs the operator's approval needs it anew."""
     return by.tag(await quotes.revise(by.session, quote))
 
 

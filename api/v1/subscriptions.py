@@ -129,7 +129,9 @@ async def preview_subscription(
     renewal: Renewal | None = None,
     cancel: bool = False,
 ) -> PreviewOut:
-    """What it would cost today to subscribe, to have so many locations, or (`cancel=true`) to leave. Nothing is changed."""
+    """What it would cost today to subscribe, to have so many locations, or (`cancel=true`) to leave. Nothing is changed.
+
+    With `cancel` no other parameter counts, and for one that is subscribed already its own payer and renewal do."""
     found = await previews.preview(
         by.session,
         organization,

@@ -274,6 +274,21 @@ async def test_a_practice_that_pays_by_card_takes_its_subscription_to_another_te
             assert len(drift) == copied, "the customer's first invoice is found with the customer, once"
 
 
+async def test_a_page_for_a_card_that_nobody_waits_for_takes_none(world: World) -> None:
+    msp = await world.house.tenant()
+    practice = await world.house.organization(msp)
+    await msp.make(f"/organizations/{practice}/subscription", {"paid_by": "practice"})
+    await world.work()
+    pages = {"success_url": "https://practice.example.com/ok", "cancel_url": "https://practice.example.com/no"}
+    await msp.make("/billing/checkout-sessions", {"organization_id": practice, **pages})
+    await world.work()
+    [page] = world.stripe.things["checkout.session"].values()
+    assert page["status"] == "open", "the subscription waits for it"
+    await msp.make(f"/organizations/{practice}/subscription/cancellation", {})
+    await world.work()
+    assert page["status"] == "expired"
+
+
 async def type_card_in(world: World, by: Caller, practice: str) -> None:
     pages = {"success_url": "https://practice.example.com/ok", "cancel_url": "https://practice.example.com/no"}
     page = await by.make("/billing/checkout-sessions", {"organization_id": practice, **pages})
