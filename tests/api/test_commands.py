@@ -86,7 +86,7 @@ def test_a_killed_postgres_is_started_again_and_sigterm_ends_everything_in_order
         process.wait()
     assert not (cluster / "postmaster.pid").exists(), "Postgres was stopped as well"
     told = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
-    assert "worker.interrupted" in {each["event"] for each in told}, "an outage is told line by line, each an object"
+    assert "database.killed" in {each["event"] for each in told}, "an outage is told line by line, each an object"
 
 
 def test_who_is_told_to_stop_while_postgres_starts_leaves_none_behind(folder: Path) -> None:
