@@ -5,7 +5,7 @@ that its rows could be about as they are now. A dry run decides the same and wri
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 from uuid import UUID
@@ -43,24 +43,6 @@ class Subject:
     organization_id: UUID
 
 
-@dataclass(frozen=True, slots=True)
-class Basis:
-    """What a decision rests on: the devices that the rows could be about, in the versions that were seen, and the sites."""
-
-    versions: Mapping[UUID, int]
-    sites: Mapping[UUID, str | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """What a batch comes to, which holds for as long as its basis does. Nothing of it is written or told yet."""
-
-    basis: Basis
-    cards: Sequence[Card]
-    report: Report
-    seen: Set[UUID]
-
-
 @dataclass(slots=True)
 class Intake:
     """What is known of an import while its batches are taken. ``report`` grows with each of them."""
@@ -79,29 +61,20 @@ class Intake:
     seen: set[UUID] = field(default_factory=set[UUID])
     """Devices that the export tells of."""
 
-    async def take(self, session: TenantSession, rows: Sequence[ImportedDevice], ahead: Decided | None = None) -> None:
-        """Bring the devices of these rows up to what the rows say. PaymentRequired when the plan does not cover so many.
-
-        ``ahead`` is what :meth:`decide` came to before, perhaps while others were writing: it counts if nothing that it
-        rests on has changed since, which is looked at under lock; otherwise it is decided again.
-        """
+    async def take(self, session: TenantSession, rows: Sequence[ImportedDevice]) -> None:
+        """Bring the devices of these rows up to what the rows say. PaymentRequired when the plan does not cover so many."""
         session.context = {**session.context, "source": self.report.source}
         await one_import_at_a_time(session, self.organization_id)
-        if ahead is None or ahead.basis != await self._basis(session, rows):
-            ahead = await self.decide(session, rows, lock=not self.dry_run)
-        self.report.go_on_with(ahead.report)
-        self.seen |= ahead.seen
-        await may_hold(session, self.organization_id, more_devices=sum(card.is_new for card in ahead.cards))
-        if not self.dry_run:
-            await write(session, ahead.cards)
-            await note_disagreements(session, Device.noun, self.report.source, ahead.cards)
-
-    async def decide(self, session: TenantSession, rows: Sequence[ImportedDevice], *, lock: bool) -> Decided:
-        """What is to become of these rows, with the devices as they are now."""
-        known = await read_rows(session, Device, *self._could_be(rows), lock=lock)
-        basis = Basis({each["id"]: each["version"] for each in known}, await self._sites(session))
+        known = await read_rows(session, Device, *self._could_be(rows), lock=not self.dry_run)
+        locations = await read_rows(session, Location, col(Location.organization_id) == self.organization_id, lock=False)
+        sites = {each["id"]: each["rmm_site"] for each in locations}
         refused = await self._refused(session, rows) if self.doubtful else {}
-        return await asyncio.to_thread(self._decide, rows, known, basis, refused)
+        location_of = {**{same(site): id for id, site in sites.items() if site}, **self.places}
+        cards = await asyncio.to_thread(self._decide, rows, known, sites, location_of, refused)
+        await may_hold(session, self.organization_id, more_devices=sum(card.is_new for card in cards))
+        if not self.dry_run:
+            await write(session, cards)
+            await note_disagreements(session, Device.noun, self.report.source, cards)
 
     async def close(self, session: TenantSession, parsed: ParsedImport) -> None:
         """The rows that were not taken, and the devices that have gone: what only the whole export can show. One that lists
@@ -122,17 +95,6 @@ class Intake:
         by_name = func.lower(Device.hostname).in_(_one_of(names))
         return col(Device.organization_id) == self.organization_id, or_(by_id, by_name)
 
-    async def _basis(self, session: TenantSession, rows: Sequence[ImportedDevice]) -> Basis:
-        """What a decision about these rows rests on now, held so that it stays."""
-        statement = select(col(Device.id), col(Device.version)).where(*self._could_be(rows)).with_for_update(key_share=True)
-        versions = {each.id: each.version for each in await session.execute(statement)}
-        return Basis(versions, await self._sites(session))
-
-    async def _sites(self, session: TenantSession) -> Mapping[UUID, str | None]:
-        """The site of each location of the organization, where a tool has a name for it."""
-        locations = await read_rows(session, Location, col(Location.organization_id) == self.organization_id, lock=False)
-        return {each["id"]: each["rmm_site"] for each in locations}
-
     async def _refused(self, session: TenantSession, rows: Sequence[ImportedDevice]) -> dict[int, str]:
         """Host names and the like that seem to name a patient, unless the tenant has chosen to let them pass."""
         refused: dict[int, str] = {}
@@ -149,14 +111,13 @@ class Intake:
         self,
         rows: Sequence[ImportedDevice],
         known: Iterable[dict[str, Any]],
-        basis: Basis,
+        sites: Mapping[UUID, str | None],
+        location_of: Mapping[str, UUID],
         refused: Mapping[int, str],
-    ) -> Decided:
-        report = Report(self.report.source, self.report.as_of, [])
-        seen: set[UUID] = set()
-        location_of = {**{same(site): id for id, site in basis.sites.items() if site}, **self.places}
+    ) -> list[Card]:
+        report = self.report
         there = [Card(values, is_new=False) for values in known]
-        found = match_devices(report.source, rows, there, basis.sites, promised=self.ids)
+        found = match_devices(report.source, rows, there, sites, promised=self.ids)
         decided: list[Card] = []
         for place, row in enumerate(rows):
             raw, was_removed = storable_row(row.raw) if self.doubtful else (row.raw, False)
@@ -169,7 +130,7 @@ class Intake:
                 report.tell(RowOutcome.rejected, row=row.row, code="source_id_too_long", detail=detail, label=row.hostname)
                 continue
             card = found.get(place) or blank_device(self.organization_id)
-            seen.add(card.values["id"])
+            self.seen.add(card.values["id"])
             code = detail = None
             if card.values["archived_at"] is not None:
                 detail = "The device was archived here and stays so. Restore it, or remove it from the source."
@@ -191,7 +152,7 @@ class Intake:
                 conflicts=[each.as_json(f"asset:{card.values['id']}") for each in card.disagreements],
                 raw=raw,
             )
-        return Decided(basis, decided, report, seen)
+        return decided
 
     async def _is_latest(self, session: TenantSession) -> bool:
         """Only an export that is not older than the last one can show that a device has gone."""

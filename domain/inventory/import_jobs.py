@@ -3,9 +3,8 @@ come. A worker that is killed leaves the batches it has finished; the next one r
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from itertools import zip_longest
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +19,7 @@ from domain.events import emit
 from domain.inventory.device_matching import same
 from domain.inventory.devices import Device
 from domain.inventory.held_rows import held_devices, let_go
-from domain.inventory.import_intake import Decided, Intake, in_batches
+from domain.inventory.import_intake import Intake, in_batches
 from domain.inventory.import_reports import Report, complete, keep_rows
 from domain.inventory.import_runs import ImportFile, ImportRow, ImportRun, ImportStatus
 from domain.inventory.importing import Export, described, intake_of, read_export
@@ -177,16 +176,11 @@ class ImportWork:
     async def _take(self, intake: Intake, parsed: ParsedImport) -> None:
         if self._done:
             await self._recall(intake)
-        left = list(self._left(parsed.rows))
-        ahead: asyncio.Task[Decided] | None = None
-        try:
-            for batch, following in zip_longest(left, left[1:]):
-                decided = await ahead if ahead else None
-                ahead = asyncio.create_task(self._decide_ahead(intake, following)) if following else None
-                await self._take_batch(intake, batch, decided, total=len(parsed.rows))
-        finally:
-            if ahead:
-                ahead.cancel()
+        place = 0
+        for batch in in_batches(parsed.rows, ROWS_AT_ONCE):
+            place += len(batch)
+            if place > self._done:
+                await self._take_batch(intake, batch, len(parsed.rows))
         async with self._mine() as (session, run):
             await intake.close(session, parsed)
             await keep_rows(session, run, intake.report)
@@ -200,24 +194,9 @@ class ImportWork:
         async with self._mine() as (session, run):
             await fail(session, run, code, detail, pointer=pointer)
 
-    def _left(self, rows: Sequence[ImportedDevice]) -> Iterator[Sequence[ImportedDevice]]:
-        """The batches behind those that were done."""
-        place = 0
-        for batch in in_batches(rows, ROWS_AT_ONCE):
-            place += len(batch)
-            if place > self._done:
-                yield batch
-
-    async def _decide_ahead(self, intake: Intake, batch: Sequence[ImportedDevice]) -> Decided:
-        """Decide about the next batch while Postgres writes the one before it."""
-        async with tenant_session(self._runtime.database, self._wall, actor=SYSTEM, read_only=True) as session:
-            return await intake.decide(session, batch, lock=False)
-
-    async def _take_batch(
-        self, intake: Intake, batch: Sequence[ImportedDevice], decided: Decided | None, *, total: int
-    ) -> None:
+    async def _take_batch(self, intake: Intake, batch: Sequence[ImportedDevice], total: int) -> None:
         async with self._mine() as (session, run):
-            await intake.take(session, batch, decided)
+            await intake.take(session, batch)
             await keep_rows(session, run, intake.report)
             intake.report.rows.clear()
             run.rows_done += len(batch)

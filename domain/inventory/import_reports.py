@@ -71,17 +71,6 @@ class Report:
             }
         )
 
-    def go_on_with(self, later: "Report") -> None:
-        """Take over what was told of a later part of the same import."""
-        for row in later.rows:
-            row["position"] += self.told
-        self.rows += later.rows
-        self.told += later.told
-        for outcome, number in later.counts.items():
-            self.counts[outcome] += number
-        self.conflicts += later.conflicts
-        self.unmatched += later.unmatched
-
 
 async def keep_report(session: TenantSession, organization: Organization, report: Report) -> None:
     """Write the import with all its rows, and say that it was carried out."""
