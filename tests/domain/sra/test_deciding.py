@@ -15,7 +15,7 @@ ASKED: dict[str, Any] = {
     "requested_by": "01a1f0c6-3a00-7c4e-9d52-6d1f0a5b7c01",
     "requested_at": "2026-03-02T14:05:09.000000Z",
     "reason": "The move is planned for spring.",
-    "expires_on": (today() + timedelta(days=1)).isoformat(),
+    "expires_on": (today() + timedelta(days=30)).isoformat(),
     "level": "moderate",
 }
 
