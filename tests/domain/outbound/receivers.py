@@ -45,10 +45,13 @@ async def receiver(manner: Manner, *, tls: ssl.SSLContext | None = None) -> Asyn
             seen.heads.append(head)
             seen.bodies.append(await reader.readexactly(length))
             answering = asyncio.ensure_future(manner(writer))
-            if not await reader.read(1):
-                seen.hung_up.set()
-            answering.cancel()
-            await asyncio.gather(answering, return_exceptions=True)
+            try:
+                if not await reader.read(1):
+                    seen.hung_up.set()
+            finally:
+                # Whatever ended it is asked for here: a task that nobody asks is told to the log of some later test.
+                answering.cancel()
+                await asyncio.gather(answering, return_exceptions=True)
         except (OSError, asyncio.IncompleteReadError):
             seen.hung_up.set()
         finally:
